@@ -1,0 +1,154 @@
+"""What a person writes in `toolkit.toml` or `[tool.toolkit]`: every key, its type, its default, and why it is there.
+
+Unknown keys are errors (the loader names the nearest known one). All errors of a file are reported at once. Credentials
+have no key here: each SDK's own default chain is used.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from toolkit.domain import names, times
+
+
+def _duration(value: str) -> str:
+    times.seconds(value)
+    return value
+
+
+def _size(value: str) -> str:
+    times.megabytes(value)
+    return value
+
+
+Duration = Annotated[str, AfterValidator(_duration), Field(description="30s, 15m, 12h, 7d")]
+Size = Annotated[str, AfterValidator(_size), Field(description="512Mi, 2Gi")]
+
+
+def _name(kind: str) -> AfterValidator:
+    return AfterValidator(lambda value: names.check(kind, value))
+
+
+class Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class SplitConfig(Table):
+    kind: Literal["auto", "random", "time"] = Field("auto", description="auto: by time where there is a time column")
+    test: float = Field(0.2, gt=0.0, lt=0.9, description="share of rows held out")
+    seed: int = 0
+
+
+class DataConfig(Table):
+    source: str | list[str] = Field("data/*", description="files, globs or store URIs: CSV, Parquet, JSON Lines")
+    label: str = Field("", description="the column to predict")
+    time: str = Field("", description="the event time column, if any")
+    id: list[str] = Field([], description="columns that name a row: never features")
+    ignore: list[str] = Field([], description="columns left out (init writes those that give the label away)")
+    prepare: str = Field(
+        "", description='"module:function" called with the frame (pandas or Polars); joins and cleaning'
+    )
+    frame: Literal["polars", "pandas"] = Field("polars", description="what `prepare` and `train` are given")
+    split: SplitConfig = SplitConfig()
+    schema_file: str = Field("", description="the contract written by `toolkit init`, checked at every ingest")
+    max_null_share: float = Field(1.0, ge=0, le=1, description="refuse a feature column with more nulls than this")
+
+
+class TrainConfig(Table):
+    entry: str = Field("train:train", description='"module:function": train(data, params) -> fitted estimator')
+    params: dict[str, Any] = {}
+    requirements: str = Field("", description="requirements.txt or pyproject.toml, locked by uv for the job")
+    include: list[str] = Field(["**/*.py"], description="files of the project that make up the code package")
+    timeout: Duration = "1h"
+    memory: Size = "4Gi"
+    cpu: float = Field(1.0, gt=0)
+
+
+class ModelConfig(Table):
+    format: Literal["onnx"] = "onnx"
+    tolerance: float = Field(1e-4, gt=0, description="largest allowed difference between native and exported answers")
+    slices: list[str] = Field([], description="columns to report metrics by")
+
+
+class Gate(Table):
+    """Refuses a promotion. Absolute: `min`/`max`. Against the champion on the same test rows: `max_drop`."""
+
+    metric: str
+    min: float | None = None
+    max: float | None = None
+    max_drop: float | None = Field(None, ge=0, description="how much worse than the champion is still allowed")
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> Gate:
+        if self.min is None and self.max is None and self.max_drop is None:
+            raise ValueError(f"gate on {self.metric!r} has no bound: give min, max or max_drop")
+        return self
+
+
+class CaptureConfig(Table):
+    features: bool = Field(False, description="also keep feature values (they may be personal data)")
+    retention: Duration = "30d"
+
+
+class ServeConfig(Table):
+    memory: Size = "1Gi"
+    timeout: Duration = "30s"
+    concurrency: int = Field(2, ge=1, le=1000)
+    auth: Literal["default", "public"] = Field("default", description="default: IAM/OIDC of the cloud, a token locally")
+    max_rows: int = Field(10_000, ge=1)
+    max_body: Size = "5Mi"
+    python: str = Field("", description='runtime of the function, "3.13"; empty: the target decides')
+    architecture: Literal["x86_64", "arm64"] = "x86_64"
+    requirements: list[str] = Field([], description="packages the model needs in the bundle beyond ours")
+    capture: CaptureConfig = CaptureConfig()
+
+
+class MonitorConfig(Table):
+    schedule: str = Field(
+        "rate(1 hour)", description='when the drift check runs: "rate(5 minutes)" or five cron fields'
+    )
+    window: Duration = "7d"
+    min_rows: int = Field(200, ge=1)
+    effect: float = Field(0.05, gt=0, lt=1, description="KS or total variation a column must exceed to count as drift")
+    webhook: list[str] = Field([], description="names of secrets that hold webhook URLs for alerts")
+
+
+class RetrainConfig(Table):
+    on_drift: bool = True
+    cooldown: Duration = "1d"
+    max_runs_per_month: int = Field(30, ge=0)
+    promote: bool = Field(True, description="promote a challenger that passes the gates; else it waits for a person")
+
+
+class TargetConfig(BaseModel):
+    """A place to deploy to. Beside the keys here, a table named after a provider holds that provider's settings."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    provider: str = "local"
+    ports: dict[str, str] = Field({}, description='hybrid: port -> provider, e.g. {jobs = "kubernetes"}')
+    protected: bool = Field(False, description="deploy, promote and destroy ask for the target's name")
+
+
+class Project(Table):
+    """A whole configuration. The one target `local` needs no words."""
+
+    name: Annotated[str, _name("project")] = "project"
+    model: Annotated[str, AfterValidator(lambda v: v and names.check("model", v))] = Field(
+        "", description="name of the model and its endpoint; default: the project's name"
+    )
+    data: DataConfig = DataConfig()
+    train: TrainConfig = TrainConfig()
+    export: ModelConfig = ModelConfig()
+    gates: list[Gate] = []
+    serve: ServeConfig = ServeConfig()
+    monitor: MonitorConfig = MonitorConfig()
+    retrain: RetrainConfig = RetrainConfig()
+    default_target: str = ""
+    targets: dict[str, TargetConfig] = {}
+
+    @property
+    def model_name(self) -> str:
+        return self.model or self.name

@@ -1,0 +1,34 @@
+"""A plan is data: frozen actions, each with its reason. `plan` prints it, `deploy` carries it out."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Verb = Literal["create", "update", "delete", "keep"]
+SIGNS: dict[str, str] = {"create": "+", "update": "~", "delete": "-", "keep": " "}
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True):
+    """One step. `id` is stable for equal content (it keys the intent in the release journal); `permissions` are the
+    provider's own names of what the step needs; `payload` is the desired record as builtins."""
+
+    id: str
+    kind: str
+    name: str
+    action: Verb
+    why: str
+    payload: dict[str, Any] = {}
+    permissions: tuple[str, ...] = ()
+    cost: str = ""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    target: str
+    actions: tuple[Action, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def changes(self) -> tuple[Action, ...]:
+        return tuple(a for a in self.actions if a.action != "keep")
