@@ -30,6 +30,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     model_version: int = 0
     model_digest: str = ""
+    config: str = ""  # digest of the project's configuration (a JSON blob), for steps that need it
     ports: dict[str, Binding] = {}
     values: dict[str, Any] = {}
 
