@@ -6,6 +6,6 @@
         @pytest.fixture
         def store(self, tmp_path): return open_store({"path": str(tmp_path)})
 
-A case names the claims it proves (`@claims("store.create")`). Where the provider makes them, it must pass; where it does
-not, the same case must raise Unsupported: no provider's name in a suite, no silent skip.
+A case names the claims it proves (`@claims("store.create")`). Where the provider makes them, it must pass; where it
+does not, the same case must raise Unsupported: no provider's name in a suite, no silent skip.
 """
