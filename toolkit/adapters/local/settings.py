@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -23,3 +24,8 @@ class LocalSettings(BaseModel):
     def _absolute(cls, value: str, info: ValidationInfo) -> str:
         directory = (info.context or {}).get("directory", Path.cwd())
         return str((Path(directory) / Path(value).expanduser()).absolute())
+
+    @field_validator("python")
+    @classmethod
+    def _this_interpreter(cls, value: str) -> str:
+        return value or sys.executable

@@ -1,0 +1,126 @@
+"""A Context from a configuration file (a person at a terminal) or from TOOLKIT_RUNTIME (a deployed thing)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from toolkit.bootstrap import files, providers
+from toolkit.bootstrap.opening import open_port
+from toolkit.domain.errors import ConfigError
+from toolkit.domain.specs import PORTS, Binding, Runtime
+from toolkit.ports.context import Context, Reporter, Silent
+from toolkit.ports.provider import Provider
+
+
+class _Declared(dict[str, Provider]):
+    """Providers by name, read when asked for."""
+
+    def __missing__(self, name: str) -> Provider:
+        return providers.provider(name)
+
+
+def open_context(
+    directory: Path,
+    *,
+    config: str = "",
+    target: str = "",
+    overrides: Sequence[str] = (),
+    report: Reporter | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Context:
+    """The project found from `directory`, on its target. Opens nothing yet; ConfigError names file, line and key."""
+    from toolkit.bootstrap import layers
+
+    source = files.find(directory, config, environ)
+    layered = layers.merge(source, target, overrides, environ)
+    where = {"directory": source.directory, "target": layered.target, "project": layered.project.name}
+    return Context(
+        project=layered.project,
+        target=layered.target,
+        directory=source.directory,
+        bindings=_bindings(layered.target_config, where, source),
+        providers=_Declared(),
+        opener=open_port,
+        actor=environ.get("TOOLKIT_ACTOR") or _who(environ),
+        report=report or Silent(),
+    )
+
+
+def from_runtime(environ: Mapping[str, str] = os.environ, report: Reporter | None = None) -> tuple[Context, Runtime]:
+    """What a job or function was told, and its Context (its project's configuration read from the store)."""
+    from toolkit.domain.config import Project
+    from toolkit.state.blobs import Blobs
+
+    told = runtime(environ)
+    project = Project(name=told.project)
+    if told.config:
+        project = Project.model_validate_json(Blobs(open_port("store", told.ports["store"])).get(told.config))
+    context = Context(
+        project=project,
+        target=told.target,
+        directory=Path.cwd(),
+        bindings=dict(told.ports),
+        providers=_Declared(),
+        opener=open_port,
+        actor=environ.get("TOOLKIT_ACTOR") or f"function:{told.endpoint or told.project}",
+        report=report or Silent(),
+    )
+    return context, told
+
+
+def runtime(environ: Mapping[str, str] = os.environ) -> Runtime:
+    text = environ.get("TOOLKIT_RUNTIME", "")
+    if not text:
+        raise ConfigError("TOOLKIT_RUNTIME is not set: this is started by a deployment", hint="toolkit deploy")
+    try:
+        return msgspec.json.decode(text, type=Runtime)
+    except msgspec.MsgspecError as error:
+        raise ConfigError(f"TOOLKIT_RUNTIME cannot be read: {error}", hint="toolkit deploy") from error
+
+
+def _bindings(config: Any, where: dict[str, Any], source: files.Source) -> dict[str, Binding]:
+    unknown = set(config.ports) - set(PORTS)
+    for port in sorted(unknown):
+        raise ConfigError(f"{source.path.name}: no port is called {port!r}: there are {', '.join(PORTS)}")
+    chosen = {port: config.ports.get(port, config.provider) for port in PORTS}
+    settings = {name: _settings(name, config, where, source) for name in sorted(set(chosen.values()))}
+    return {port: Binding(provider=name, settings=settings[name]) for port, name in chosen.items()}
+
+
+def _settings(name: str, config: Any, where: dict[str, Any], source: files.Source) -> dict[str, Any]:
+    from importlib import import_module
+
+    from pydantic import ValidationError
+
+    module, _, attribute = providers.provider(name).settings.partition(":")
+    model = getattr(import_module(module), attribute)
+    table = (config.model_extra or {}).get(name, {})
+    try:
+        validated = model.model_validate(table, context=where)
+    except ValidationError as error:
+        place = ("targets", where["target"], name)
+        lines = [
+            f"{source.where((*place, *problem['loc']))}: {'.'.join(map(str, (*place, *problem['loc'])))}: "
+            f"{problem['msg']}"
+            for problem in error.errors()
+        ]
+        known = ", ".join(model.model_fields)
+        raise ConfigError("\n".join(lines), hint=f"settings of provider {name!r}: {known}") from error
+    dumped: dict[str, Any] = validated.model_dump(mode="json")
+    return dumped
+
+
+def _who(environ: Mapping[str, str]) -> str:
+    import getpass
+    import socket
+
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = environ.get("USER", "unknown")
+    return f"{user}@{socket.gethostname()}"
