@@ -50,6 +50,9 @@ class DataConfig(Table):
     prepare: str = Field(
         "", description='"module:function" called with the frame (pandas or Polars); joins and cleaning'
     )
+    tables: dict[str, str] = Field(
+        {}, description='more sources, handed to `prepare` by name: prepare(frame, weather=...) for weather = "w.csv"'
+    )
     frame: Literal["polars", "pandas"] = Field("polars", description="what `prepare` and `train` are given")
     split: SplitConfig = SplitConfig()
     schema_file: str = Field("", description="the contract written by `toolkit init`, checked at every ingest")

@@ -1,0 +1,20 @@
+"""Joins and cleaning: what leaves here is what the endpoint is asked with. Row-wise features live in `train.py`."""
+
+import polars as pl
+
+WEATHER = ["temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib"]
+
+
+def prepare(frame: pl.DataFrame, weather: pl.DataFrame, planes: pl.DataFrame) -> pl.DataFrame:
+    """One row per flight that arrived, with the weather at its departure and its plane."""
+    weather = weather.unique(["origin", "time_hour"], keep="first", maintain_order=True)
+    return (
+        frame.filter(pl.col("arr_delay").is_not_null())
+        .join(weather.select("origin", "time_hour", *WEATHER), on=["origin", "time_hour"], how="left")
+        .join(planes.select("tailnum", "seats", built="year"), on="tailnum", how="left")
+        .select(
+            "time_hour", "carrier", "origin", "dest", "distance", "hour", "minute", *WEATHER, "seats", "built",
+            late=pl.col("arr_delay") > 15,
+        )
+        .sort("time_hour", maintain_order=True)
+    )  # fmt: skip
