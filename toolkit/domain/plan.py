@@ -24,6 +24,32 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     cost: str = ""
 
 
+class Desired(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that should be. `digest` covers everything that matters of it; `needs` are capability claims;
+    `limits` are (limit name, amount asked for) that must fit what the provider declares."""
+
+    kind: str
+    name: str
+    digest: str
+    summary: str = ""
+    port: str = ""
+    payload: dict[str, Any] = {}
+    needs: tuple[str, ...] = ()
+    limits: tuple[tuple[str, int], ...] = ()
+    permissions: tuple[str, ...] = ()
+    cost: str = ""
+
+
+class Observed(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is. `digests` are those of every version of it that is in place; `summary` is for people."""
+
+    kind: str
+    name: str
+    digests: tuple[str, ...]
+    summary: str = ""
+    removable: bool = True  # False: kept when it is no longer desired (an older bundle that rollback needs)
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     actions: tuple[Action, ...]
