@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Provider:
     claims: frozenset[str]
     extra: str = ""
     limits: dict[str, int] = field(default_factory=dict)  # e.g. {"function_memory_mb": 10240, "bundle_bytes": ...}
+    function_auth: Literal["iam", "token"] = "iam"  # who may call a function that is not public
+    function_python: str = "3.13"  # runtime of bundles; "host": the interpreter that runs the toolkit
 
     def offers(self, claim: str) -> bool:
         return claim in self.claims

@@ -23,6 +23,8 @@ PROVIDER = Provider(
     settings="toolkit.adapters.local.settings:LocalSettings",
     claims=frozenset(PROMISES),
     extra="local",
+    function_auth="token",
+    function_python="host",
     # Lambda's own limits, so that what fits here fits there: zip unpacked, request and response bodies, memory, time.
     limits={
         "bundle_unpacked_bytes": 250 * 1024**2,
