@@ -13,6 +13,7 @@ import re
 from toolkit.domain.errors import ConfigError
 
 _NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?")
+_RESOURCE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _KEY_SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=@+-]{0,199}")
 MAX_KEY = 900  # S3, GCS and Azure all allow 1,024 bytes; a prefix needs room
 
@@ -23,6 +24,15 @@ def check(kind: str, name: str) -> str:
         hint = f"try {suggest(name)!r}"
         raise ConfigError(
             f"{kind} name {name!r}: use 1-40 of a-z, 0-9 and single inner hyphens, a letter first", hint=hint
+        )
+    return name
+
+
+def check_resource(kind: str, name: str) -> str:
+    """`name` itself, if every provider takes it as the name of a job, schedule or function (see `resource`)."""
+    if not _RESOURCE.fullmatch(name):
+        raise ConfigError(
+            f"{kind} name {name!r}: use 1-63 of a-z, 0-9 and inner hyphens", hint=f"try {suggest(name)!r}"
         )
     return name
 
