@@ -5,7 +5,7 @@ after its name, which no key can contain. (Not exact when the shorter key is del
 """
 
 # Plain strings and os: this runs on every store call, also inside functions.
-# ruff: noqa: PTH
+# ruff: noqa: PTH102, PTH103, PTH106, PTH112, PTH116, PTH120
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ Opened inside functions: standard library and msgspec only. Needs a file system 
 """
 
 # Plain strings and os: this runs on every store call, also inside functions.
-# ruff: noqa: PTH
+# ruff: noqa: PTH103, PTH104, PTH108, PTH110, PTH112, PTH113, PTH120, PTH123
 
 from __future__ import annotations
 

@@ -1,0 +1,180 @@
+"""Where everything lies in the bucket: the one place that spells a key.
+
+    journal/<name>/<16 digits>.json        the truth: registry/<model>, releases/<target>/<endpoint> ...
+    blobs/sha256/<2>/<digest>              bytes by content
+    datasets/<name>/<version>.json         dataset documents
+    runs/<id>/...                          a run's own create-only objects
+    leases/<name>.json                     compare-and-swap
+    profiles|captures|feedback|reports/... what serving and checks write, time first so that a window is one listing
+    cache/...                              rebuildable: checkpoints, the run index
+
+Times in keys are `stamp`s: no colons, and they sort as text.
+"""
+
+from __future__ import annotations
+
+import re
+
+from toolkit.domain import times
+from toolkit.domain.errors import ConfigError
+from toolkit.domain.names import check
+
+JOURNALS = "journal/"
+CACHE = "cache/"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
+
+
+def stamp(time: str) -> str:
+    """'2013-07-01T00:00:00Z' -> '20130701T000000.000000Z'."""
+    return times.parse(time).strftime("%Y%m%dT%H%M%S.%fZ")
+
+
+def window_stamp(window: str) -> str:
+    """'<start>/<end>' -> '<stamp>_<stamp>'."""
+    return "_".join(stamp(part) for part in window.split("/"))
+
+
+# Journals
+
+
+def entry(journal: str, index: int) -> str:
+    return f"{JOURNALS}{journal}/{index:016d}.json"
+
+
+def checkpoint(journal: str) -> str:
+    return f"{CACHE}{JOURNALS}{journal}.json"
+
+
+def registry(model: str) -> str:
+    """Name of the journal, as the next four."""
+    return f"registry/{check('model', model)}"
+
+
+def releases(target: str, endpoint: str) -> str:
+    return f"releases/{check('target', target)}/{check('endpoint', endpoint)}"
+
+
+def triggers(model: str) -> str:
+    return f"triggers/{check('model', model)}"
+
+
+def incidents(target: str, endpoint: str) -> str:
+    return f"incidents/{check('target', target)}/{check('endpoint', endpoint)}"
+
+
+def datasets(name: str) -> str:
+    return f"datasets/{check('dataset', name)}"
+
+
+# Content
+
+
+def blob(digest: str) -> str:
+    if not _DIGEST.fullmatch(digest):
+        raise ConfigError(f"not a SHA-256 digest: {digest!r}")
+    return f"blobs/sha256/{digest[:2]}/{digest}"
+
+
+def dataset(name: str, version: str) -> str:
+    return f"datasets/{check('dataset', name)}/{_segment('dataset version', version)}.json"
+
+
+# Runs
+
+
+def run(run_id: str) -> str:
+    """Everything that one run writes lies under this prefix."""
+    return f"runs/{_segment('run', run_id)}/"
+
+
+def run_spec(run_id: str) -> str:
+    return f"{run(run_id)}spec.json"
+
+
+def run_claim(run_id: str) -> str:
+    return f"{run(run_id)}claim.json"
+
+
+def run_end(run_id: str) -> str:
+    return f"{run(run_id)}end.json"
+
+
+def run_segment(run_id: str, writer: str, sequence: int) -> str:
+    return f"{run(run_id)}segments/{writer}-{sequence:06d}.json"
+
+
+def run_log(run_id: str, sequence: int) -> str:
+    """A piece of what the job printed."""
+    return f"{run(run_id)}log/{sequence:06d}.txt"
+
+
+def run_tail(run_id: str) -> str:
+    """A marker: this run is not in the index yet."""
+    return f"{RUN_TAIL}{_segment('run', run_id)}"
+
+
+RUN_TAIL = "tail/runs/"
+RUN_INDEX = f"{CACHE}runs/index.json"
+
+
+def run_part(digest: str) -> str:
+    return f"{CACHE}runs/part-{digest}.bin"
+
+
+# Leases
+
+
+def lease(name: str) -> str:
+    return f"leases/{name}.json"
+
+
+def lease_clock(name: str) -> str:
+    """Written only to read the store's own time."""
+    return f"leases/{name}.clock"
+
+
+# Serving and monitoring
+
+
+def profiles(target: str, endpoint: str, model_digest: str) -> str:
+    """Prefix of the counts that one model version gathered behind one endpoint."""
+    return f"profiles/{check('target', target)}/{check('endpoint', endpoint)}/{_segment('model', model_digest)}/"
+
+
+def profile(target: str, endpoint: str, model_digest: str, time: str, name: str) -> str:
+    """One flush of counts; `time` is its end, `name` makes it unique (worker and sequence)."""
+    return f"{profiles(target, endpoint, model_digest)}{stamp(time)}-{name}"
+
+
+def captures(target: str, endpoint: str) -> str:
+    return f"captures/{check('target', target)}/{check('endpoint', endpoint)}/"
+
+
+def capture(target: str, endpoint: str, time: str, name: str) -> str:
+    """Predictions (id, time, score) of one flush."""
+    return f"{captures(target, endpoint)}{stamp(time)}-{name}"
+
+
+def feedbacks(target: str, endpoint: str) -> str:
+    return f"feedback/{check('target', target)}/{check('endpoint', endpoint)}/"
+
+
+def feedback(target: str, endpoint: str, time: str, name: str) -> str:
+    """Labels that came for prediction ids."""
+    return f"{feedbacks(target, endpoint)}{stamp(time)}-{name}"
+
+
+def reports(target: str, endpoint: str) -> str:
+    return f"reports/{check('target', target)}/{check('endpoint', endpoint)}/"
+
+
+def report(target: str, endpoint: str, window: str, model_digest: str) -> str:
+    """One drift report: the same window of the same model is one report."""
+    return f"{reports(target, endpoint)}{window_stamp(window)}-{_segment('model', model_digest)[:16]}.json"
+
+
+def _segment(kind: str, text: str) -> str:
+    if not _RUN.fullmatch(text):
+        raise ConfigError(f"{kind} id {text!r} is not valid: 1-100 of a-z, 0-9 and hyphens")
+    return text
