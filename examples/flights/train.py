@@ -2,11 +2,12 @@
 
 from typing import Any
 
-import toolkit
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
+
+import toolkit
 
 
 def train(data: Any, params: dict[str, Any]) -> Pipeline:

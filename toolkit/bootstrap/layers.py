@@ -60,7 +60,7 @@ def merge(
         key, separator, value = text.partition("=")
         if not separator or not key:
             raise ConfigError(f"--set {text!r}: write KEY=VALUE", hint="--set serve.memory=2Gi")
-        _set(base, tuple(key.split(".")), _literal(value))
+        _set(base, tuple(key.split(".")), literal(value))
         origins[key] = "--set"
     project = _validate(base, source, origins)
     return Layered(project, name, _target(project, name, table, source), origins)
@@ -159,10 +159,10 @@ def _variables(environ: Mapping[str, str]) -> Iterator[tuple[Path, tuple[str, An
         if name.startswith("TOOLKIT_") and name not in NOT_CONFIGURATION:
             path = tuple(part.lower() for part in name.removeprefix("TOOLKIT_").split("__"))
             if path[0] in Project.model_fields:
-                yield path, (name, _literal(environ[name]))
+                yield path, (name, literal(environ[name]))
 
 
-def _literal(text: str) -> Any:
+def literal(text: str) -> Any:
     """A TOML value where it is one (5, true, ["a"]), else the text itself."""
     import tomllib
 

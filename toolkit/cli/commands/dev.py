@@ -1,0 +1,47 @@
+"""`toolkit dev`: this machine as the cloud, in the foreground."""
+
+from __future__ import annotations
+
+import click
+
+from toolkit.cli.common import Session, options
+
+
+@click.command()
+@click.option("--stop", is_flag=True, help="Stop the background host of this target (endpoints and schedules).")
+@click.option("--background", is_flag=True, help="Start it and return; it survives the terminal.")
+@options
+def command(session: Session, stop: bool, background: bool) -> None:
+    """Answer the target's URLs and fire its schedules; print what the functions print. Ctrl-C stops it."""
+    from toolkit.bootstrap import local
+
+    ctx = session.context
+    if stop:
+        local.stop(ctx)
+        session.emit("dev.v1", {"running": False}, f"nothing of target {ctx.target} runs on this machine any more")
+        return
+    host = local.start(ctx)
+    where = f"http://127.0.0.1:{host['port']}"
+    if background:
+        session.emit("dev.v1", {"running": True, **host}, f"{where}  (process {host['pid']}; toolkit dev --stop)")
+        return
+    session.report.say(f"{where}  (Ctrl-C stops it)")
+    try:
+        _follow(session)
+    finally:
+        local.stop(ctx)
+
+
+def _follow(session: Session) -> None:
+    """Print log lines until interrupted; without a function yet, wait for one."""
+    import time
+
+    from toolkit.domain.errors import NotFound
+    from toolkit.lifecycle import logs
+
+    while True:
+        try:
+            for line in logs.follow(session.context):
+                click.echo(f"{line.time[:23]} {line.text}")
+        except NotFound:
+            time.sleep(1.0)

@@ -1,0 +1,41 @@
+"""`toolkit status`: one page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from toolkit.cli.common import Session, options, table
+
+
+@click.command()
+@options
+def command(session: Session) -> None:
+    """One page: endpoints, models, drift, incidents, retrains, and the next command."""
+    from toolkit.bootstrap import local
+    from toolkit.lifecycle import status
+
+    found = status.run(session.context)
+    found["host"] = local.status(session.context)
+    session.emit("status.v1", found, lambda: _page(found))
+
+
+def _page(found: dict[str, Any]) -> str:
+    endpoints = [
+        (e["name"], e["state"], f"{e['model']} {e['version']}", e["url"], e["reason"]) for e in found["endpoints"]
+    ]
+    aliases = ", ".join(f"{alias} {version}" for alias, version in found["model"]["aliases"].items())
+    lines = [f"target    {found['target']}"]
+    lines += [table(("endpoint", "state", "model", "url", "why"), endpoints)] if endpoints else ["endpoints none"]
+    lines.append(f"model     {found['model']['name']}: {found['model']['versions']} versions; {aliases or 'no alias'}")
+    drift = found["drift"]
+    lines.append(f"drift     {drift['verdict']} {drift['window']} {', '.join(drift['columns'])}".rstrip())
+    lines += [f"incident  {i['key']} open since {i['opened'][:19]}" for i in found["incidents"]]
+    lines += [
+        f"retrain   {t['reason']} {t['window']}: {t['decision'] or 'running'}: {t['why']}" for t in found["retrains"]
+    ]
+    lines += [f"schedule  {s['name']}: {s['expression']}" for s in found["schedules"]]
+    if found["host"]:
+        lines.append(f"host      process {found['host']['pid']}; stop it with toolkit dev --stop")
+    return "\n".join([*lines, f"next      {found['next']}"])

@@ -1,0 +1,220 @@
+"""Deploy a model version: build its bundles, plan against what is there, carry it out, record the release.
+
+The inference function has the model baked in and its digest pinned in the configuration; the drift check is a function
+of its own on a schedule. One lease per endpoint keeps two deployments apart; a dead one's lease runs out.
+"""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass, field
+from typing import Any
+
+from toolkit import resources
+from toolkit.domain import digest, names, times
+from toolkit.domain.plan import Desired, Plan
+from toolkit.domain.records import ModelVersion, Release
+from toolkit.domain.specs import FunctionSpec, ScheduleSpec
+from toolkit.engine import executor, planner
+from toolkit.lifecycle import find
+from toolkit.lifecycle.runtime import runtime
+from toolkit.packaging import bundle
+from toolkit.packaging.bundle import Bundle, BundleSpec
+from toolkit.ports.context import Context
+from toolkit.resources import bundle as bundles
+from toolkit.resources import function, route, schedule
+from toolkit.state.blobs import Blobs
+from toolkit.state.leases import Leases
+from toolkit.state.releases import Releases
+
+LEASE_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Deployment:
+    plan: Plan
+    release: Release
+    url: str
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    version: ModelVersion
+    inference: FunctionSpec
+    desired: list[Desired]
+    warnings: list[str]
+
+
+def endpoint(ctx: Context) -> str:
+    """The endpoint's name: the model's."""
+    return ctx.project.model_name
+
+
+def function_name(ctx: Context, role: str) -> str:
+    """`{project}-{target}-{role}` within every provider's limit; a second model of a project gets its name in."""
+    model = [ctx.project.model_name] if ctx.project.model_name != ctx.project.name else []
+    return names.resource(ctx.project.name, ctx.target, *model, role, limit=46)
+
+
+def protected(ctx: Context) -> bool:
+    config = ctx.project.targets.get(ctx.target)
+    return bool(config and config.protected)
+
+
+def plan(ctx: Context, version: int | None = None) -> Plan:
+    """What `run` would do. Builds the bundles on this machine; changes nothing elsewhere."""
+    wanted = _wanted(ctx, version)
+    return planner.plan(ctx.target, wanted.desired, resources.observe(ctx), ctx.provider, wanted.warnings)
+
+
+def run(ctx: Context, version: int | None = None, *, reason: str = "deploy") -> Deployment:
+    """Raises NotFound (no such version), PlanError (the target cannot), Locked (another deployment is at work)."""
+    wanted = _wanted(ctx, version)
+    releases = Releases(ctx.store, ctx.target, endpoint(ctx))
+    op = digest.of_value([ctx.actor, ctx.clock(), wanted.version.digest])[:20]
+    with Leases(ctx.store).hold(f"deploy-{ctx.target}-{endpoint(ctx)}", holder=ctx.actor, seconds=LEASE_SECONDS):
+        made = planner.plan(ctx.target, wanted.desired, resources.observe(ctx), ctx.provider, wanted.warnings)
+        executor.execute(ctx, made, releases, op)
+        state = ctx.functions.observe(wanted.inference.name)
+        release = _release(ctx, wanted, state.url, _version_of(state.spec_digests, wanted.inference), reason)
+        current = releases.current()
+        if current is None or _content(current) != _content(release):
+            releases.record(release, op=f"{op}-release", actor=ctx.actor, time=ctx.clock())
+    notes = [f"warning: {warning}" for warning in made.warnings]
+    return Deployment(made, release, state.url, [*notes, *_how_to_stop(ctx)])
+
+
+def _version_of(spec_digests: dict[str, str], spec: FunctionSpec) -> str:
+    wanted = function.spec_digest(spec)
+    return next(version for version, found in spec_digests.items() if found == wanted)
+
+
+def _release(ctx: Context, wanted: _Wanted, url: str, function_version: str, reason: str) -> Release:
+    return Release(
+        endpoint=endpoint(ctx),
+        target=ctx.target,
+        model=ctx.project.model_name,
+        model_version=wanted.version.version,
+        model_digest=wanted.version.digest,
+        bundle=wanted.inference.bundle,
+        function=wanted.inference.name,
+        function_version=function_version,
+        url=url,
+        reason=reason,
+        configuration=function.spec_digest(wanted.inference),
+    )
+
+
+def _content(release: Release) -> tuple[Any, ...]:
+    return (release.model_digest, release.configuration, release.function_version, release.url)
+
+
+def _how_to_stop(ctx: Context) -> list[str]:
+    running = ctx.provider("functions").function_python == "host"
+    return ["a background process answers it: stop with `toolkit destroy --yes` or `toolkit dev --stop`"] * running
+
+
+def _wanted(ctx: Context, number: int | None) -> _Wanted:
+    chosen = find.version(ctx, number if number is not None else "champion")
+    inference_zip = _inference_bundle(ctx, chosen)
+    drift_zip = bundle.build(_spec(ctx, "drift_check", {}))
+    inference, drift = _inference(ctx, chosen, inference_zip), _drift(ctx, drift_zip)
+    tick = ScheduleSpec(
+        name=function_name(ctx, "drift"), expression=ctx.project.monitor.schedule, function=drift.name,
+        event={"endpoint": endpoint(ctx)}, tags=ctx.tags(),
+    )  # fmt: skip
+    what = f"model {chosen.version}"
+    desired = [
+        _bundle(ctx, inference_zip, f"inference with {what}"),
+        _bundle(ctx, drift_zip, "drift check"),
+        function.desired(inference, what),
+        function.desired(drift, "drift check"),
+        route.desired(inference.name, function.spec_digest(inference), f"all traffic to {what}"),
+        route.desired(drift.name, function.spec_digest(drift), "all calls"),
+        schedule.desired(tick),
+    ]
+    warnings = ["auth is public: anybody who knows the URL can call it"] if ctx.project.serve.auth == "public" else []
+    return _Wanted(chosen, inference, list({(d.kind, d.name): d for d in desired}.values()), warnings)
+
+
+def _bundle(ctx: Context, built: Bundle, what: str) -> Desired:
+    return bundles.desired(
+        ctx, path=built.path, sha256=built.digest, size=built.size, unpacked=built.unpacked, what=what
+    )
+
+
+def _inference_bundle(ctx: Context, version: ModelVersion) -> Bundle:
+    blobs = Blobs(ctx.store)
+    files = find.manifest(ctx, version).files
+    model_files = {"manifest.json": blobs.get(version.digest), **{role: blobs.get(d) for role, d in files.items()}}
+    with ctx.report.track("bundle"):
+        return bundle.build(_spec(ctx, "inference", model_files))
+
+
+def _spec(ctx: Context, name: str, model_files: dict[str, bytes]) -> BundleSpec:
+    return BundleSpec(
+        function=name,
+        python=_python(ctx),
+        platform="host" if _on_host(ctx) else f"{ctx.project.serve.architecture}-unknown-linux-gnu",
+        requirements=tuple(ctx.project.serve.requirements) if name == "inference" else (),
+        model_files=model_files,
+    )
+
+
+def _on_host(ctx: Context) -> bool:
+    return ctx.provider("functions").function_python == "host"
+
+
+def _python(ctx: Context) -> str:
+    if _on_host(ctx):
+        return ".".join(platform.python_version_tuple()[:2])
+    return ctx.project.serve.python or ctx.provider("functions").function_python
+
+
+def _inference(ctx: Context, version: ModelVersion, built: Bundle) -> FunctionSpec:
+    serve = ctx.project.serve
+    values = {
+        "max_rows": serve.max_rows,
+        "max_body_bytes": times.megabytes(serve.max_body) * 1024 * 1024,
+        "capture_features": serve.capture.features,
+        "replay": True,
+    }
+    environment = runtime(
+        ctx, ports=("store",), endpoint=endpoint(ctx), model=ctx.project.model_name, model_version=version.version,
+        model_digest=version.digest, values=values,
+    )  # fmt: skip
+    return _function(ctx, "inference", built, environment, concurrency=serve.concurrency)
+
+
+def _drift(ctx: Context, built: Bundle) -> FunctionSpec:
+    values = {"code": _code(ctx)}
+    ports = ("store", "jobs", "alerts", "secrets", "metrics")
+    environment = runtime(
+        ctx, ports=ports, endpoint=endpoint(ctx), model=ctx.project.model_name, config=True, values=values
+    )
+    return _function(ctx, "drift-check", built, environment, concurrency=1)
+
+
+def _code(ctx: Context) -> str:
+    """The project's code, kept as a blob so that a retrain can start from inside the cloud."""
+    from toolkit.packaging import code
+
+    return Blobs(ctx.store).put(code.package(ctx.directory, ctx.project.train.include).data)
+
+
+def _function(ctx: Context, role: str, built: Bundle, environment: dict[str, str], *, concurrency: int) -> FunctionSpec:
+    serve = ctx.project.serve
+    return FunctionSpec(
+        name=function_name(ctx, role),
+        bundle=built.digest,
+        bundle_key=bundles.key(ctx.target, built.digest),
+        runtime=f"python{_python(ctx)}",
+        architecture=serve.architecture,
+        memory_mb=times.megabytes(serve.memory),
+        timeout_seconds=int(times.seconds(serve.timeout)),
+        environment=environment,
+        auth="public" if serve.auth == "public" and role == "inference" else ctx.provider("functions").function_auth,
+        concurrency=concurrency,
+        tags=ctx.tags(model=ctx.project.model_name, role=role),
+    )

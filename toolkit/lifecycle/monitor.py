@@ -1,0 +1,122 @@
+"""Compare a window of live traffic with what the model was trained on; tell people once per incident.
+
+The window's counts were kept by the endpoint itself, in the baseline's own bins, so that a check merges small profiles
+and its cost does not depend on how many rows there were. The report is created once per window: the same event
+delivered twice is one report.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from toolkit.domain import times
+from toolkit.domain.errors import ConfigError, NotFound
+from toolkit.domain.records import DriftReport, Release
+from toolkit.domain.specs import Alert, MetricPoint
+from toolkit.lifecycle import deploy, find, realised
+from toolkit.ports.context import Context
+from toolkit.quality import drift
+from toolkit.quality.baseline import Baseline
+from toolkit.quality.profile import merge
+from toolkit.state.blobs import Blobs
+from toolkit.state.incidents import Incidents
+from toolkit.state.profiles import Profiles
+from toolkit.state.releases import Releases
+from toolkit.state.reports import Reports
+
+
+@dataclass(frozen=True)
+class Checked:
+    """`incident`: open, still open, resolved or none. `new` is False when this window had its report already."""
+
+    report: DriftReport
+    incident: str
+    new: bool
+
+
+def run(ctx: Context, *, since: str = "", until: str = "") -> Checked:
+    """Check the window [since, until), by default the last `monitor.window` up to now.
+
+    Raises NotFound when nothing is deployed; a window with too few rows is a result ("not enough data"), not an error.
+    """
+    release = Releases(ctx.store, ctx.target, deploy.endpoint(ctx)).current()
+    if release is None:
+        raise NotFound(f"nothing is deployed on target {ctx.target}: nothing to watch", hint="toolkit deploy")
+    start, end = _window(ctx, since, until)
+    report, new = Reports(ctx.store).create(_check(ctx, release, start, end))
+    incident = _incident(ctx, report) if new else "none"
+    if new:
+        _measure(ctx, report)
+    return Checked(report, incident, new)
+
+
+def _window(ctx: Context, since: str, until: str) -> tuple[str, str]:
+    end = times.parse(until) if until else times.parse(ctx.clock())
+    start = times.parse(since) if since else end - timedelta(seconds=times.seconds(ctx.project.monitor.window))
+    if start >= end:
+        raise ConfigError(
+            f"the window is empty: {since or start} is not before {until or end}", hint="--since, --until"
+        )
+    return times.text(start), times.text(end)
+
+
+def _check(ctx: Context, release: Release, start: str, end: str) -> DriftReport:
+    blobs, watch = Blobs(ctx.store), ctx.project.monitor
+    manifest = find.manifest(ctx, find.version(ctx, release.model_version))
+    baseline = Baseline.from_bytes(blobs.get(manifest.files["profile"]))
+    shards = Profiles(ctx.store, release.endpoint, release.model_digest).between(start, end)
+    merged = merge(list(shards), baseline)
+    verdict, columns, quality, performance = drift.check(baseline, merged, min_rows=watch.min_rows, effect=watch.effect)
+    measured = realised.between(ctx, release, manifest.signature, start, end)
+    return DriftReport(
+        endpoint=release.endpoint,
+        model=release.model,
+        model_version=release.model_version,
+        model_digest=release.model_digest,
+        window=f"{start}/{end}",
+        rows=merged.rows,
+        verdict=verdict,
+        columns=columns,
+        quality=quality,
+        performance={**performance, **measured},
+        created=ctx.clock(),
+    )
+
+
+def _incident(ctx: Context, report: DriftReport) -> str:
+    """One alert when drift opens, one when it is over; in between the incident only grows."""
+    if report.verdict == "not enough data":
+        return "none"
+    incidents = Incidents(ctx.store, report.endpoint)
+    drifted = [c.name for c in report.columns if c.verdict == "drift"]
+    state = incidents.observe(
+        f"drift-{report.endpoint}", bad=report.verdict == "drift", detail={"window": report.window, "columns": drifted},
+        actor=ctx.actor, time=ctx.clock(),
+    )  # fmt: skip
+    if state in {"open", "resolved"}:
+        what = f"{', '.join(drifted[:5])} drifted" if state == "open" else "back to normal"
+        alert = Alert(
+            incident=f"drift-{report.endpoint}",
+            state=state,  # type: ignore[arg-type]  # narrowed above
+            title=f"{report.endpoint} on {ctx.target}: {what}",
+            text=f"version {report.model_version} of {report.model}, {report.rows:,} rows in {report.window}",
+            labels={"endpoint": report.endpoint, "target": ctx.target, "model": report.model},
+            time=ctx.clock(),
+        )
+        failed = [d.channel for d in ctx.alerts.publish(alert) if not d.ok]
+        if failed:
+            ctx.report.warn(f"the alert did not reach {', '.join(failed)}")
+    return state
+
+
+def _measure(ctx: Context, report: DriftReport) -> None:
+    labels = {"endpoint": report.endpoint, "target": ctx.target, "version": str(report.model_version)}
+    worst = max((c.effect for c in report.columns), default=0.0)
+    now = ctx.clock()
+    ctx.metrics.record(
+        [
+            MetricPoint(name="drift_rows", value=report.rows, time=now, labels=labels),
+            MetricPoint(name="drift_effect", value=worst, time=now, unit="ratio", labels=labels),
+        ]
+    )

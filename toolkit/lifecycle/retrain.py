@@ -1,0 +1,67 @@
+"""A turn of the loop: one event, at most one run; a challenger that has to beat the champion; a reason on record.
+
+Keyed by (model, reason, window): however often an event is delivered, one run comes of it. Cooldown and the monthly
+budget are decided from the same journal, so that two events at once cannot both pass. What was decided and why is an
+entry of that journal, shown by `toolkit status`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from toolkit.domain import times
+from toolkit.domain.errors import GateFailed
+from toolkit.lifecycle import deploy, ingest, promote, train
+from toolkit.ports.context import Context
+from toolkit.state.releases import Releases
+from toolkit.state.triggers import Triggers
+
+
+@dataclass(frozen=True)
+class Turn:
+    """`decision`: promoted, stayed (a gate refused), challenger (waits for a person), refused (no run came of it)."""
+
+    decision: str
+    why: str
+    trained: bool
+    run: Any = None
+
+
+def run(ctx: Context, *, reason: str, window: str = "") -> Turn:
+    """`window` is the end of the triggering window: training sees data up to there. By hand, every call is an event."""
+    triggers = Triggers(ctx.store, ctx.project.model_name)
+    key = window or ctx.clock()
+    policy = ctx.project.retrain
+    claim = triggers.claim(
+        reason=reason,
+        window=key,
+        at=window or ctx.clock(),
+        cooldown_seconds=times.seconds(policy.cooldown) if reason != "by hand" else 0.0,
+        max_per_month=policy.max_runs_per_month,
+        actor=ctx.actor,
+        time=ctx.clock(),
+    )
+    if not claim.granted:
+        return Turn("refused", claim.why, trained=False)
+    turn = _turn(ctx, reason, window)
+    triggers.decide(claim, {"decision": turn.decision, "why": turn.why}, actor=ctx.actor, time=ctx.clock())
+    return turn
+
+
+def _turn(ctx: Context, reason: str, window: str) -> Turn:
+    dataset = ingest.run(ctx, until=window)
+    result = train.run(ctx, dataset=dataset, reason=f"{reason} {window}".strip())
+    if result.version is None:
+        return Turn("stayed", f"the run ended {result.view.status}: {result.view.end.reason}", trained=True)
+    promote.run(ctx, result.version, alias="challenger", gates=False, reason=reason)
+    if not ctx.project.retrain.promote:
+        return Turn("challenger", f"version {result.version} waits for `toolkit promote`", trained=True, run=result)
+    try:
+        done = promote.run(ctx, result.version, reason=f"{reason} {window}".strip())
+    except GateFailed as refused:
+        return Turn("stayed", str(refused), trained=True, run=result)
+    compared = ", ".join(f"{g.metric} {g.value:.4f} against {g.threshold:.4f}" for g in done.gates if g.gate != "min")
+    if Releases(ctx.store, ctx.target, deploy.endpoint(ctx)).current() is not None:
+        deploy.run(ctx, result.version, reason=reason)
+    return Turn("promoted", f"version {result.version} is champion: {compared or 'its gates passed'}", True, result)

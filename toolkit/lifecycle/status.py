@@ -1,0 +1,78 @@
+"""One page: what is served, what it is worth, what happened last, and what to do next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from toolkit.domain.errors import NotFound
+from toolkit.domain.records import Release
+from toolkit.lifecycle import deploy
+from toolkit.ports.context import Context
+from toolkit.state.incidents import Incidents
+from toolkit.state.registry import Registry
+from toolkit.state.releases import Releases
+from toolkit.state.reports import Reports
+from toolkit.state.triggers import Triggers
+
+
+def run(ctx: Context) -> dict[str, Any]:
+    """{"endpoints": [{name, url, model, version, state, ...}], "model", "drift", "incidents", "retrains", "next"}."""
+    release = Releases(ctx.store, ctx.target, deploy.endpoint(ctx)).current()
+    registry = Registry(ctx.store, ctx.project.model_name)
+    versions, aliases = registry.versions(), registry.aliases()
+    report = Reports(ctx.store).latest(deploy.endpoint(ctx))
+    found = {
+        "target": ctx.target,
+        "endpoints": [_endpoint(ctx, release)] if release else [],
+        "model": {"name": ctx.project.model_name, "versions": len(versions), "aliases": aliases},
+        "drift": _drift(report),
+        "incidents": [msgspec.to_builtins(i) for i in Incidents(ctx.store, deploy.endpoint(ctx)).open()],
+        "retrains": [msgspec.to_builtins(t) for t in Triggers(ctx.store, ctx.project.model_name).history()[-5:]],
+        "schedules": [{"name": s.name, "expression": s.expression} for s in ctx.schedules.list(ctx.tags())],
+    }
+    return {**found, "next": _next(found)}
+
+
+def _endpoint(ctx: Context, release: Release) -> dict[str, Any]:
+    try:
+        observed = ctx.functions.observe(release.function)
+        state, url, reason = observed.state, observed.url, observed.reason
+        if release.function_version not in observed.weights:
+            state, reason = "diverged", f"traffic is at {observed.weights}, released was {release.function_version}"
+    except NotFound:
+        state, url, reason = "missing", "", "the function is not there any more"
+    return {
+        "name": release.endpoint,
+        "url": url,
+        "model": release.model,
+        "version": release.model_version,
+        "state": state,
+        "reason": reason or release.reason,
+        "digest": release.model_digest,
+        "function": release.function,
+        "function_version": release.function_version,
+    }
+
+
+def _drift(report: Any) -> dict[str, Any]:
+    if report is None:
+        return {"verdict": "not checked", "window": "", "columns": []}
+    drifted = [c.name for c in report.columns if c.verdict == "drift"]
+    return {"verdict": report.verdict, "window": report.window, "rows": report.rows, "columns": drifted,
+            "performance": report.performance}  # fmt: skip
+
+
+def _next(found: dict[str, Any]) -> str:
+    """The command that fits the situation."""
+    if not found["model"]["versions"]:
+        return "toolkit train"
+    if "champion" not in found["model"]["aliases"]:
+        return "toolkit promote"
+    endpoints = found["endpoints"]
+    if not endpoints or endpoints[0]["state"] in {"missing", "stopped", "failed", "diverged"}:
+        return "toolkit deploy"
+    if endpoints[0]["version"] != found["model"]["aliases"]["champion"]:
+        return "toolkit deploy"
+    return "toolkit retrain --reason drift" if found["drift"]["verdict"] == "drift" else "toolkit drift"

@@ -1,0 +1,54 @@
+"""Go back: one journal entry moves the alias, one call moves the traffic. Nothing is built, nothing is uploaded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from toolkit.domain import digest
+from toolkit.domain.errors import NotFound
+from toolkit.domain.records import Release
+from toolkit.lifecycle import deploy
+from toolkit.lifecycle import rollback as registry_rollback
+from toolkit.ports.context import Context
+from toolkit.state.releases import Releases
+
+
+def rollback(ctx: Context, *, version: int | None = None, reason: str = "by hand") -> dict[str, Any]:
+    """The champion is the previous one again (or `version`), and the endpoint serves it, if there is one.
+
+    NotFound: there is no earlier champion, or what should serve was never deployed (then deploy it).
+    """
+    moved = registry_rollback.run(ctx, version=version, reason=reason)
+    release = activate(ctx, moved.version, reason=f"rollback: {reason}")
+    return {
+        "model": ctx.project.model_name,
+        "version": moved.version,
+        "previous": moved.previous,
+        "reason": reason,
+        "endpoint": release.endpoint if release else "",
+        "url": release.url if release else "",
+    }
+
+
+def activate(ctx: Context, version: int, *, reason: str) -> Release | None:
+    """Route the endpoint to the newest release of a model version that is still provisioned. None: not deployed."""
+    releases = Releases(ctx.store, ctx.target, deploy.endpoint(ctx))
+    current = releases.current()
+    if current is None:
+        return None
+    if current.model_version == version:
+        return current
+    earlier = [release for release in releases.history() if release.model_version == version]
+    if not earlier:
+        raise NotFound(
+            f"version {version} was never deployed on target {ctx.target}: there is nothing to switch to",
+            hint=f"toolkit deploy --version {version}",
+        )
+    chosen = earlier[-1]
+    state = ctx.functions.route(chosen.function, {chosen.function_version: 1.0})
+    released = msgspec.structs.replace(chosen, reason=reason, url=state.url)
+    op = digest.of_value([ctx.actor, ctx.clock(), version, reason])[:20]
+    releases.record(released, op=op, actor=ctx.actor, time=ctx.clock())
+    return released
