@@ -1,0 +1,44 @@
+# Two commands do everything on a machine with Python >= 3.11, pip and make.
+#   make demo   the whole loop on real data, on this machine
+#   make test   the whole gate: format, lint, types, floors, tests
+
+PYTHON ?= python3
+BIN := .venv/bin
+PYTEST ?= $(BIN)/python -m pytest -n 2 --dist worksteal
+
+.PHONY: demo test test-all lint bench clean
+
+demo: .venv/.demo
+	$(BIN)/toolkit demo
+
+test: .venv/.dev lint
+	$(PYTEST) -m "not exhaustive"
+
+test-all: .venv/.dev lint
+	$(PYTEST)
+
+lint: .venv/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: .venv/.dev
+	$(BIN)/python -m benchmarks
+
+.venv/.python:
+	@$(PYTHON) -c 'import sys; sys.exit("toolkit needs Python 3.11 or newer; this is " + sys.version.split()[0] + ": make PYTHON=python3.13 ...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade uv
+	@touch $@
+
+.venv/.demo: .venv/.python pyproject.toml
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[local,demo]'
+	@touch $@
+
+.venv/.dev: .venv/.python pyproject.toml
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[dev]'
+	@touch $@ .venv/.demo
+
+clean:
+	rm -rf .venv .toolkit dist build

@@ -1,0 +1,28 @@
+"""What adapters declare is true: every string resolves, every claim is a known one, every port has its file."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+
+from toolkit.bootstrap import providers
+from toolkit.domain import capabilities
+from toolkit.domain.specs import PORTS
+
+
+@pytest.mark.parametrize("name", providers.names())
+def test_a_declaration_resolves(name: str) -> None:
+    declared = providers.provider(name)
+    assert declared.name == name
+    for reference in (*declared.ports.values(), declared.settings):
+        module, _, attribute = reference.partition(":")
+        assert callable(getattr(import_module(module), attribute)), reference
+    assert set(declared.ports) <= set(PORTS)
+
+
+@pytest.mark.parametrize("name", providers.names())
+def test_claims_are_known_and_have_their_port(name: str) -> None:
+    declared = providers.provider(name)
+    for claim in capabilities.check(declared.claims):
+        assert claim.partition(".")[0] in declared.ports

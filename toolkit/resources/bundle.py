@@ -1,0 +1,50 @@
+"""A bundle: the zip of a function, uploaded once, named by its digest. Older ones stay for rollback until `destroy`."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from toolkit.domain import digest
+from toolkit.domain.errors import AlreadyExists, Corrupt
+from toolkit.domain.plan import Action, Desired, Observed
+from toolkit.ports.context import Context
+from toolkit.ports.store import CREATE
+
+KIND = "bundle"
+
+
+def key(target: str, sha256: str) -> str:
+    return f"bundles/{target}/{sha256}.zip"
+
+
+def desired(ctx: Context, *, path: Path, sha256: str, size: int, unpacked: int, what: str) -> Desired:
+    return Desired(
+        kind=KIND,
+        name=sha256[:16],
+        digest=sha256,
+        summary=f"{what}, {size / 1e6:.1f} MB",
+        port="functions",
+        payload={"path": str(path), "key": key(ctx.target, sha256), "digest": sha256},
+        limits=(("bundle_unpacked_bytes", unpacked),),
+    )
+
+
+def observe(ctx: Context) -> list[Observed]:
+    found = ctx.store.list(f"bundles/{ctx.target}/")
+    digests = [meta.key.rpartition("/")[2].removesuffix(".zip") for meta in found]
+    return [Observed(kind=KIND, name=d[:16], digests=(d,), summary=d[:12], removable=False) for d in digests]
+
+
+def apply(ctx: Context, action: Action) -> dict[str, Any]:
+    if action.action == "delete":
+        for meta in ctx.store.list(f"bundles/{ctx.target}/{action.name}"):
+            ctx.store.delete(meta.key)
+        return {}
+    path, where = Path(action.payload["path"]), action.payload["key"]
+    if not path.is_file() or digest.of_file(path) != action.payload["digest"]:
+        raise Corrupt(f"the bundle at {path} changed since it was planned", hint="toolkit deploy builds it again")
+    with suppress(AlreadyExists):  # an earlier run of this deployment got this far
+        ctx.store.upload(where, path, CREATE)
+    return {"key": where}
