@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from toolkit import resources
-from toolkit.domain import digest, names, times
+from toolkit.domain import digest, times
 from toolkit.domain.plan import Desired, Plan
 from toolkit.domain.records import ModelVersion, Release
 from toolkit.domain.specs import FunctionSpec, ScheduleSpec
 from toolkit.engine import executor, planner
 from toolkit.lifecycle import find
+from toolkit.lifecycle.naming import endpoint, function_name
 from toolkit.lifecycle.runtime import runtime
-from toolkit.packaging import bundle
+from toolkit.packaging import bundle, cache
 from toolkit.packaging.bundle import Bundle, BundleSpec
 from toolkit.ports.context import Context
 from toolkit.resources import bundle as bundles
@@ -44,17 +45,6 @@ class _Wanted:
     inference: FunctionSpec
     desired: list[Desired]
     warnings: list[str]
-
-
-def endpoint(ctx: Context) -> str:
-    """The endpoint's name: the model's."""
-    return ctx.project.model_name
-
-
-def function_name(ctx: Context, role: str) -> str:
-    """`{project}-{target}-{role}` within every provider's limit; a second model of a project gets its name in."""
-    model = [ctx.project.model_name] if ctx.project.model_name != ctx.project.name else []
-    return names.resource(ctx.project.name, ctx.target, *model, role, limit=46)
 
 
 def protected(ctx: Context) -> bool:
@@ -118,7 +108,7 @@ def _how_to_stop(ctx: Context) -> list[str]:
 def _wanted(ctx: Context, number: int | None) -> _Wanted:
     chosen = find.version(ctx, number if number is not None else "champion")
     inference_zip = _inference_bundle(ctx, chosen)
-    drift_zip = bundle.build(_spec(ctx, "drift_check", {}))
+    drift_zip = _build(ctx, "drift_check", {})
     inference, drift = _inference(ctx, chosen, inference_zip), _drift(ctx, drift_zip)
     tick = ScheduleSpec(
         name=function_name(ctx, "drift"), expression=ctx.project.monitor.schedule, function=drift.name,
@@ -148,17 +138,23 @@ def _inference_bundle(ctx: Context, version: ModelVersion) -> Bundle:
     blobs = Blobs(ctx.store)
     files = find.manifest(ctx, version).files
     model_files = {"manifest.json": blobs.get(version.digest), **{role: blobs.get(d) for role, d in files.items()}}
-    with ctx.report.track("bundle"):
-        return bundle.build(_spec(ctx, "inference", model_files))
+    return _build(ctx, "inference", model_files)
+
+
+def _build(ctx: Context, name: str, model_files: dict[str, bytes]) -> Bundle:
+    with ctx.report.track(f"bundle {name}"):
+        return bundle.build(_spec(ctx, name, model_files), cache.folder("bundles"))
 
 
 def _spec(ctx: Context, name: str, model_files: dict[str, bytes]) -> BundleSpec:
     return BundleSpec(
         function=name,
         python=_python(ctx),
-        platform="host" if _on_host(ctx) else f"{ctx.project.serve.architecture}-unknown-linux-gnu",
+        platform="host" if _on_host(ctx) else ctx.project.serve.architecture,
+        providers=tuple(sorted({binding.provider for binding in ctx.bindings.values()})),
         requirements=tuple(ctx.project.serve.requirements) if name == "inference" else (),
         model_files=model_files,
+        limit_unpacked=ctx.provider("functions").limits.get("bundle_unpacked_bytes", 0),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from toolkit import resources
 from toolkit.domain import digest
 from toolkit.engine import executor, planner
-from toolkit.lifecycle import deploy
+from toolkit.lifecycle import deploy, naming
 from toolkit.ports.context import Context
 from toolkit.state.leases import Leases
 from toolkit.state.releases import Releases
@@ -15,10 +15,10 @@ from toolkit.state.releases import Releases
 
 def run(ctx: Context, *, purge: bool = False) -> dict[str, Any]:
     """{"removed": n, "left": [what is still there]}. The journal and the models stay, unless `purge`."""
-    releases = Releases(ctx.store, ctx.target, deploy.endpoint(ctx))
+    releases = Releases(ctx.store, ctx.target, naming.endpoint(ctx))
     op = digest.of_value([ctx.actor, ctx.clock(), "destroy"])[:20]
     with Leases(ctx.store).hold(
-        f"deploy-{ctx.target}-{deploy.endpoint(ctx)}", holder=ctx.actor, seconds=deploy.LEASE_SECONDS
+        f"deploy-{ctx.target}-{naming.endpoint(ctx)}", holder=ctx.actor, seconds=deploy.LEASE_SECONDS
     ):
         made = planner.removal(ctx.target, resources.observe(ctx), list(resources.KINDS))
         executor.execute(ctx, made, releases, op)

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from toolkit.domain.specs import LogLine
-from toolkit.lifecycle import deploy, runs
+from toolkit.lifecycle import naming, runs
 from toolkit.ports.context import Context
 
 
@@ -23,6 +23,6 @@ def tail(ctx: Context, limit: int, *, run_id: str = "", drift: bool = False) -> 
 def _lines(ctx: Context, run_id: str, drift: bool, *, follow: bool) -> Iterator[LogLine]:
     if run_id:
         return runs.logs(ctx, run_id, follow=follow)
-    name = deploy.function_name(ctx, "drift-check" if drift else "inference")
+    name = naming.function_name(ctx, "drift-check" if drift else "inference")
     ctx.functions.observe(name)
     return ctx.functions.logs(name, follow=follow)

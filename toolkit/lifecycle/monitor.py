@@ -14,7 +14,7 @@ from toolkit.domain import times
 from toolkit.domain.errors import ConfigError, NotFound
 from toolkit.domain.records import DriftReport, Release
 from toolkit.domain.specs import Alert, MetricPoint
-from toolkit.lifecycle import deploy, find, realised
+from toolkit.lifecycle import find, naming, realised
 from toolkit.ports.context import Context
 from toolkit.quality import drift
 from toolkit.quality.baseline import Baseline
@@ -40,7 +40,7 @@ def run(ctx: Context, *, since: str = "", until: str = "") -> Checked:
 
     Raises NotFound when nothing is deployed; a window with too few rows is a result ("not enough data"), not an error.
     """
-    release = Releases(ctx.store, ctx.target, deploy.endpoint(ctx)).current()
+    release = Releases(ctx.store, ctx.target, naming.endpoint(ctx)).current()
     if release is None:
         raise NotFound(f"nothing is deployed on target {ctx.target}: nothing to watch", hint="toolkit deploy")
     start, end = _window(ctx, since, until)

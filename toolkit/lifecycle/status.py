@@ -8,7 +8,7 @@ import msgspec
 
 from toolkit.domain.errors import NotFound
 from toolkit.domain.records import Release
-from toolkit.lifecycle import deploy
+from toolkit.lifecycle import naming
 from toolkit.ports.context import Context
 from toolkit.state.incidents import Incidents
 from toolkit.state.registry import Registry
@@ -19,16 +19,16 @@ from toolkit.state.triggers import Triggers
 
 def run(ctx: Context) -> dict[str, Any]:
     """{"endpoints": [{name, url, model, version, state, ...}], "model", "drift", "incidents", "retrains", "next"}."""
-    release = Releases(ctx.store, ctx.target, deploy.endpoint(ctx)).current()
+    release = Releases(ctx.store, ctx.target, naming.endpoint(ctx)).current()
     registry = Registry(ctx.store, ctx.project.model_name)
     versions, aliases = registry.versions(), registry.aliases()
-    report = Reports(ctx.store).latest(deploy.endpoint(ctx))
+    report = Reports(ctx.store).latest(naming.endpoint(ctx))
     found = {
         "target": ctx.target,
         "endpoints": [_endpoint(ctx, release)] if release else [],
         "model": {"name": ctx.project.model_name, "versions": len(versions), "aliases": aliases},
         "drift": _drift(report),
-        "incidents": [msgspec.to_builtins(i) for i in Incidents(ctx.store, deploy.endpoint(ctx)).open()],
+        "incidents": [msgspec.to_builtins(i) for i in Incidents(ctx.store, naming.endpoint(ctx)).open()],
         "retrains": [msgspec.to_builtins(t) for t in Triggers(ctx.store, ctx.project.model_name).history()[-5:]],
         "schedules": [{"name": s.name, "expression": s.expression} for s in ctx.schedules.list(ctx.tags())],
     }

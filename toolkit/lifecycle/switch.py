@@ -9,7 +9,7 @@ import msgspec
 from toolkit.domain import digest
 from toolkit.domain.errors import NotFound
 from toolkit.domain.records import Release
-from toolkit.lifecycle import deploy
+from toolkit.lifecycle import naming
 from toolkit.lifecycle import rollback as registry_rollback
 from toolkit.ports.context import Context
 from toolkit.state.releases import Releases
@@ -34,7 +34,7 @@ def rollback(ctx: Context, *, version: int | None = None, reason: str = "by hand
 
 def activate(ctx: Context, version: int, *, reason: str) -> Release | None:
     """Route the endpoint to the newest release of a model version that is still provisioned. None: not deployed."""
-    releases = Releases(ctx.store, ctx.target, deploy.endpoint(ctx))
+    releases = Releases(ctx.store, ctx.target, naming.endpoint(ctx))
     current = releases.current()
     if current is None:
         return None

@@ -12,7 +12,7 @@ from typing import Any
 from toolkit.cli.common import number
 from toolkit.cli.demo import flights, traffic
 from toolkit.domain.errors import GateFailed, ToolkitError
-from toolkit.lifecycle import deploy, destroy, find, ingest, invoke, monitor, promote, retrain, switch, train
+from toolkit.lifecycle import deploy, destroy, find, ingest, invoke, monitor, naming, promote, retrain, switch, train
 from toolkit.ports.context import Context, Reporter
 
 MODEL_UNTIL = "2013-04-01"  # the first model knows January to March
@@ -85,7 +85,7 @@ class Story:
         with self.step("live data", "(your application calls the URL)") as say:
             self.frame = ingest.prepared(self.ctx)
             say(f"{self.frame.height:,} flights of the whole year wait to happen")
-        name = deploy.function_name(self.ctx, "inference")
+        name = naming.function_name(self.ctx, "inference")
         for month in MONTHS:
             since, until = f"{month}-01", _next(month)
             with self.step(f"replay {month}", f"curl -d @flights.json {name}/predict") as say:
