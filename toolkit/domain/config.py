@@ -106,6 +106,7 @@ class ServeConfig(Table):
     architecture: Literal["x86_64", "arm64"] = "x86_64"
     requirements: list[str] = Field([], description="packages the model needs in the bundle beyond ours")
     capture: CaptureConfig = CaptureConfig()
+    replay: bool = Field(False, description="let requests say when they happened (x-toolkit-time), to replay the past")
 
 
 class MonitorConfig(Table):

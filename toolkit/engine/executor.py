@@ -20,30 +20,26 @@ def execute(ctx: Context, plan: Plan, releases: Releases, op: str) -> list[dict[
     """Results of the plan's changes, in order. `op` names this run of the command; errors are recorded and raised."""
     _close_abandoned(ctx, releases)
     results = []
-    with ctx.report.track("deploy", len(plan.changes)) as advance:
-        for number, action in enumerate(plan.changes):
-            step = f"{op}-{number}"
-            releases.intent(step, _brief(action), actor=ctx.actor, time=ctx.clock())
-            ctx.report.say(f"  {SIGNS[action.action]} {action.kind} {action.name}: {action.why}")
-            try:
-                result = resources.KINDS[action.kind].apply(ctx, action)
-            except Exception as error:
-                releases.result(step, {"failed": f"{type(error).__name__}: {error}"}, actor=ctx.actor, time=ctx.clock())
-                raise
-            releases.result(step, {"done": result}, actor=ctx.actor, time=ctx.clock())
-            results.append(result)
-            advance(1)
+    for action in plan.changes:
+        brief = _brief(action)
+        releases.intent(op, brief)
+        ctx.report.say(f"  {SIGNS[action.action]} {action.kind} {action.name}: {action.why}")
+        try:
+            result = resources.KINDS[action.kind].apply(ctx, action)
+        except Exception as error:
+            releases.result(op, brief, error=f"{type(error).__name__}: {error}")
+            raise
+        releases.result(op, brief, detail=result)
+        results.append(result)
     return results
 
 
 def _close_abandoned(ctx: Context, releases: Releases) -> None:
     for intent in releases.pending():
-        ctx.report.say(f"resuming: an earlier run stopped at {intent.action.get('kind')} {intent.action.get('name')}")
-        releases.result(intent.op, {"abandoned": "planned again"}, actor=ctx.actor, time=ctx.clock())
+        ctx.report.say(f"resuming: an earlier run stopped at {intent.action.kind} {intent.action.name}")
+        releases.result(intent.op, intent.action, error="abandoned: planned again")
 
 
-def _brief(action: Action) -> dict[str, Any]:
-    """What the journal keeps of an action: no environment, which may be long."""
-    brief: dict[str, Any] = msgspec.to_builtins(action)
-    brief.pop("payload")
-    return brief
+def _brief(action: Action) -> Action:
+    """What the journal keeps of an action: no payload (an environment may be long)."""
+    return msgspec.structs.replace(action, payload={})

@@ -17,7 +17,7 @@ from toolkit.domain.records import ModelVersion, Release
 from toolkit.domain.specs import FunctionSpec, ScheduleSpec
 from toolkit.engine import executor, planner
 from toolkit.lifecycle import find
-from toolkit.lifecycle.naming import endpoint, function_name
+from toolkit.lifecycle.naming import endpoint, function_name, releases
 from toolkit.lifecycle.runtime import runtime
 from toolkit.packaging import bundle, cache
 from toolkit.packaging.bundle import Bundle, BundleSpec
@@ -26,9 +26,9 @@ from toolkit.resources import bundle as bundles
 from toolkit.resources import function, route, schedule
 from toolkit.state.blobs import Blobs
 from toolkit.state.leases import Leases
-from toolkit.state.releases import Releases
 
 LEASE_SECONDS = 120
+CAPTURE_WAIT_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -61,16 +61,16 @@ def plan(ctx: Context, version: int | None = None) -> Plan:
 def run(ctx: Context, version: int | None = None, *, reason: str = "deploy") -> Deployment:
     """Raises NotFound (no such version), PlanError (the target cannot), Locked (another deployment is at work)."""
     wanted = _wanted(ctx, version)
-    releases = Releases(ctx.store, ctx.target, endpoint(ctx))
+    journal = releases(ctx)
     op = digest.of_value([ctx.actor, ctx.clock(), wanted.version.digest])[:20]
     with Leases(ctx.store).hold(f"deploy-{ctx.target}-{endpoint(ctx)}", holder=ctx.actor, seconds=LEASE_SECONDS):
         made = planner.plan(ctx.target, wanted.desired, resources.observe(ctx), ctx.provider, wanted.warnings)
-        executor.execute(ctx, made, releases, op)
+        executor.execute(ctx, made, journal, op)
         state = ctx.functions.observe(wanted.inference.name)
         release = _release(ctx, wanted, state.url, _version_of(state.spec_digests, wanted.inference), reason)
-        current = releases.current()
+        current = journal.current()
         if current is None or _content(current) != _content(release):
-            releases.record(release, op=f"{op}-release", actor=ctx.actor, time=ctx.clock())
+            journal.record(release, op=f"{op}/release")
     notes = [f"warning: {warning}" for warning in made.warnings]
     return Deployment(made, release, state.url, [*notes, *_how_to_stop(ctx)])
 
@@ -171,10 +171,10 @@ def _python(ctx: Context) -> str:
 def _inference(ctx: Context, version: ModelVersion, built: Bundle) -> FunctionSpec:
     serve = ctx.project.serve
     values = {
-        "max_rows": serve.max_rows,
-        "max_body_bytes": times.megabytes(serve.max_body) * 1024 * 1024,
-        "capture_features": serve.capture.features,
-        "replay": True,
+        "limits": {"max_rows": serve.max_rows, "max_body": times.megabytes(serve.max_body) * 1024**2},
+        # a function is frozen once it has answered: a flush has to be done by then
+        "capture": {"features": serve.capture.features, "wait": CAPTURE_WAIT_SECONDS},
+        "replay": serve.replay,
     }
     environment = runtime(
         ctx, ports=("store",), endpoint=endpoint(ctx), model=ctx.project.model_name, model_version=version.version,

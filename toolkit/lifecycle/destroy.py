@@ -10,12 +10,11 @@ from toolkit.engine import executor, planner
 from toolkit.lifecycle import deploy, naming
 from toolkit.ports.context import Context
 from toolkit.state.leases import Leases
-from toolkit.state.releases import Releases
 
 
 def run(ctx: Context, *, purge: bool = False) -> dict[str, Any]:
     """{"removed": n, "left": [what is still there]}. The journal and the models stay, unless `purge`."""
-    releases = Releases(ctx.store, ctx.target, naming.endpoint(ctx))
+    releases = naming.releases(ctx)
     op = digest.of_value([ctx.actor, ctx.clock(), "destroy"])[:20]
     with Leases(ctx.store).hold(
         f"deploy-{ctx.target}-{naming.endpoint(ctx)}", holder=ctx.actor, seconds=deploy.LEASE_SECONDS
@@ -23,7 +22,7 @@ def run(ctx: Context, *, purge: bool = False) -> dict[str, Any]:
         made = planner.removal(ctx.target, resources.observe(ctx), list(resources.KINDS))
         executor.execute(ctx, made, releases, op)
         if releases.current() is not None:
-            releases.close(op=f"{op}-close", actor=ctx.actor, time=ctx.clock())
+            releases.removed(f"{op}/removed", "destroy")
     removed = len(made.changes)
     if purge:
         removed += _purge(ctx)

@@ -10,7 +10,6 @@ from toolkit.domain.specs import HttpRequest
 from toolkit.lifecycle import find, naming
 from toolkit.ports.context import Context
 from toolkit.state.blobs import Blobs
-from toolkit.state.releases import Releases
 
 
 def run(ctx: Context, *, sample: int = 0, body: bytes = b"", headers: dict[str, str] | None = None) -> dict[str, Any]:
@@ -18,7 +17,7 @@ def run(ctx: Context, *, sample: int = 0, body: bytes = b"", headers: dict[str, 
 
     `sample` takes that many rows of the served model's test split. ConfigError explains a refused body field by field.
     """
-    release = Releases(ctx.store, ctx.target, naming.endpoint(ctx)).current()
+    release = naming.releases(ctx).current()
     if release is None:
         raise NotFound(f"nothing is deployed on target {ctx.target}", hint="toolkit deploy")
     if sample:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from toolkit.domain import times
 from toolkit.domain.errors import ConfigError, NotFound
 from toolkit.domain.records import DriftReport, Release
-from toolkit.domain.specs import Alert, MetricPoint
+from toolkit.domain.specs import MetricPoint
 from toolkit.lifecycle import find, naming, realised
 from toolkit.ports.context import Context
 from toolkit.quality import drift
@@ -21,9 +21,7 @@ from toolkit.quality.baseline import Baseline
 from toolkit.quality.profile import merge
 from toolkit.state.blobs import Blobs
 from toolkit.state.incidents import Incidents
-from toolkit.state.profiles import Profiles
-from toolkit.state.releases import Releases
-from toolkit.state.reports import Reports
+from toolkit.state.reports import Reports, profiles_between
 
 
 @dataclass(frozen=True)
@@ -40,11 +38,11 @@ def run(ctx: Context, *, since: str = "", until: str = "") -> Checked:
 
     Raises NotFound when nothing is deployed; a window with too few rows is a result ("not enough data"), not an error.
     """
-    release = Releases(ctx.store, ctx.target, naming.endpoint(ctx)).current()
+    release = naming.releases(ctx).current()
     if release is None:
         raise NotFound(f"nothing is deployed on target {ctx.target}: nothing to watch", hint="toolkit deploy")
     start, end = _window(ctx, since, until)
-    report, new = Reports(ctx.store).create(_check(ctx, release, start, end))
+    report, new = Reports(ctx.store, ctx.target, release.endpoint).create(_check(ctx, release, start, end))
     incident = _incident(ctx, report) if new else "none"
     if new:
         _measure(ctx, report)
@@ -65,7 +63,7 @@ def _check(ctx: Context, release: Release, start: str, end: str) -> DriftReport:
     blobs, watch = Blobs(ctx.store), ctx.project.monitor
     manifest = find.manifest(ctx, find.version(ctx, release.model_version))
     baseline = Baseline.from_bytes(blobs.get(manifest.files["profile"]))
-    shards = Profiles(ctx.store, release.endpoint, release.model_digest).between(start, end)
+    shards = profiles_between(ctx.store, ctx.target, release.endpoint, release.model_digest, start, end)
     merged = merge(list(shards), baseline)
     verdict, columns, quality, performance = drift.check(baseline, merged, min_rows=watch.min_rows, effect=watch.effect)
     measured = realised.between(ctx, release, manifest.signature, start, end)
@@ -85,29 +83,34 @@ def _check(ctx: Context, release: Release, start: str, end: str) -> DriftReport:
 
 
 def _incident(ctx: Context, report: DriftReport) -> str:
-    """One alert when drift opens, one when it is over; in between the incident only grows."""
-    if report.verdict == "not enough data":
-        return "none"
-    incidents = Incidents(ctx.store, report.endpoint)
+    """One alert when drift opens, one when it is over; in between, a reminder a day. Says what this check changed."""
+    incidents = Incidents(ctx.store, ctx.target, report.endpoint)
     drifted = [c.name for c in report.columns if c.verdict == "drift"]
-    state = incidents.observe(
-        f"drift-{report.endpoint}", bad=report.verdict == "drift", detail={"window": report.window, "columns": drifted},
-        actor=ctx.actor, time=ctx.clock(),
-    )  # fmt: skip
-    if state in {"open", "resolved"}:
-        what = f"{', '.join(drifted[:5])} drifted" if state == "open" else "back to normal"
-        alert = Alert(
-            incident=f"drift-{report.endpoint}",
-            state=state,  # type: ignore[arg-type]  # narrowed above
+    state = "none"
+    if report.verdict != "not enough data":
+        what = f"{', '.join(drifted[:5])} drifted" if drifted else "back to normal"
+        notice = incidents.observe(
+            f"drift-{report.endpoint}",
+            report.verdict == "drift",
             title=f"{report.endpoint} on {ctx.target}: {what}",
             text=f"version {report.model_version} of {report.model}, {report.rows:,} rows in {report.window}",
             labels={"endpoint": report.endpoint, "target": ctx.target, "model": report.model},
+            actor=ctx.actor,
             time=ctx.clock(),
         )
-        failed = [d.channel for d in ctx.alerts.publish(alert) if not d.ok]
-        if failed:
-            ctx.report.warn(f"the alert did not reach {', '.join(failed)}")
+        state = notice.alert.state if notice else "still open" if report.verdict == "drift" else "none"
+    _tell(ctx, incidents)
     return state
+
+
+def _tell(ctx: Context, incidents: Incidents) -> None:
+    """Send what nobody was told yet; a failing channel is kept for the next check and never fails this one."""
+    for notice in incidents.pending():
+        deliveries = ctx.alerts.publish(notice.alert)
+        incidents.delivered(notice, deliveries, actor=ctx.actor, time=ctx.clock())
+        for delivery in deliveries:
+            if not delivery.ok:
+                ctx.report.warn(f"the alert did not reach {delivery.channel}: {delivery.error}")
 
 
 def _measure(ctx: Context, report: DriftReport) -> None:

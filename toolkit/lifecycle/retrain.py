@@ -14,7 +14,6 @@ from toolkit.domain import times
 from toolkit.domain.errors import GateFailed
 from toolkit.lifecycle import deploy, ingest, naming, promote, train
 from toolkit.ports.context import Context
-from toolkit.state.releases import Releases
 from toolkit.state.triggers import Triggers
 
 
@@ -62,6 +61,6 @@ def _turn(ctx: Context, reason: str, window: str) -> Turn:
     except GateFailed as refused:
         return Turn("stayed", str(refused), trained=True, run=result)
     compared = ", ".join(f"{g.metric} {g.value:.4f} against {g.threshold:.4f}" for g in done.gates if g.gate != "min")
-    if Releases(ctx.store, ctx.target, naming.endpoint(ctx)).current() is not None:
+    if naming.releases(ctx).current() is not None:
         deploy.run(ctx, result.version, reason=reason)
     return Turn("promoted", f"version {result.version} is champion: {compared or 'its gates passed'}", True, result)

@@ -12,24 +12,23 @@ from toolkit.lifecycle import naming
 from toolkit.ports.context import Context
 from toolkit.state.incidents import Incidents
 from toolkit.state.registry import Registry
-from toolkit.state.releases import Releases
 from toolkit.state.reports import Reports
 from toolkit.state.triggers import Triggers
 
 
 def run(ctx: Context) -> dict[str, Any]:
     """{"endpoints": [{name, url, model, version, state, ...}], "model", "drift", "incidents", "retrains", "next"}."""
-    release = Releases(ctx.store, ctx.target, naming.endpoint(ctx)).current()
+    release = naming.releases(ctx).current()
     registry = Registry(ctx.store, ctx.project.model_name)
     versions, aliases = registry.versions(), registry.aliases()
-    report = Reports(ctx.store).latest(naming.endpoint(ctx))
+    report = Reports(ctx.store, ctx.target, naming.endpoint(ctx)).latest()
     found = {
         "target": ctx.target,
         "endpoints": [_endpoint(ctx, release)] if release else [],
         "model": {"name": ctx.project.model_name, "versions": len(versions), "aliases": aliases},
         "drift": _drift(report),
-        "incidents": [msgspec.to_builtins(i) for i in Incidents(ctx.store, naming.endpoint(ctx)).open()],
-        "retrains": [msgspec.to_builtins(t) for t in Triggers(ctx.store, ctx.project.model_name).history()[-5:]],
+        "incidents": [msgspec.to_builtins(i) for i in Incidents(ctx.store, ctx.target, naming.endpoint(ctx)).open()],
+        "retrains": [msgspec.to_builtins(t) for t in Triggers(ctx.store, ctx.project.model_name).recent()[:5]],
         "schedules": [{"name": s.name, "expression": s.expression} for s in ctx.schedules.list(ctx.tags())],
     }
     return {**found, "next": _next(found)}

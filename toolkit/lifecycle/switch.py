@@ -6,13 +6,11 @@ from typing import Any
 
 import msgspec
 
-from toolkit.domain import digest
 from toolkit.domain.errors import NotFound
 from toolkit.domain.records import Release
 from toolkit.lifecycle import naming
 from toolkit.lifecycle import rollback as registry_rollback
 from toolkit.ports.context import Context
-from toolkit.state.releases import Releases
 
 
 def rollback(ctx: Context, *, version: int | None = None, reason: str = "by hand") -> dict[str, Any]:
@@ -34,13 +32,13 @@ def rollback(ctx: Context, *, version: int | None = None, reason: str = "by hand
 
 def activate(ctx: Context, version: int, *, reason: str) -> Release | None:
     """Route the endpoint to the newest release of a model version that is still provisioned. None: not deployed."""
-    releases = Releases(ctx.store, ctx.target, naming.endpoint(ctx))
+    releases = naming.releases(ctx)
     current = releases.current()
     if current is None:
         return None
     if current.model_version == version:
         return current
-    earlier = [release for release in releases.history() if release.model_version == version]
+    earlier = [r.release for r in releases.history() if r.release.model_version == version]
     if not earlier:
         raise NotFound(
             f"version {version} was never deployed on target {ctx.target}: there is nothing to switch to",
@@ -49,6 +47,9 @@ def activate(ctx: Context, version: int, *, reason: str) -> Release | None:
     chosen = earlier[-1]
     state = ctx.functions.route(chosen.function, {chosen.function_version: 1.0})
     released = msgspec.structs.replace(chosen, reason=reason, url=state.url)
-    op = digest.of_value([ctx.actor, ctx.clock(), version, reason])[:20]
-    releases.record(released, op=op, actor=ctx.actor, time=ctx.clock())
+    releases.record(released, rollback=_content(releases.previous()) == _content(chosen))
     return released
+
+
+def _content(release: Release | None) -> tuple[str, str] | None:
+    return (release.function, release.function_version) if release else None
