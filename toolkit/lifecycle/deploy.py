@@ -17,6 +17,7 @@ from toolkit.domain.records import ModelVersion, Release
 from toolkit.domain.specs import FunctionSpec, ScheduleSpec
 from toolkit.engine import executor, planner
 from toolkit.lifecycle import find
+from toolkit.lifecycle.lock import exclusively
 from toolkit.lifecycle.naming import endpoint, function_name, releases
 from toolkit.lifecycle.runtime import runtime
 from toolkit.packaging import bundle, cache
@@ -25,9 +26,7 @@ from toolkit.ports.context import Context
 from toolkit.resources import bundle as bundles
 from toolkit.resources import function, route, schedule
 from toolkit.state.blobs import Blobs
-from toolkit.state.leases import Leases
 
-LEASE_SECONDS = 120
 CAPTURE_WAIT_SECONDS = 2.0
 
 
@@ -63,7 +62,7 @@ def run(ctx: Context, version: int | None = None, *, reason: str = "deploy") -> 
     wanted = _wanted(ctx, version)
     journal = releases(ctx)
     op = digest.of_value([ctx.actor, ctx.clock(), wanted.version.digest])[:20]
-    with Leases(ctx.store).hold(f"deploy-{ctx.target}-{endpoint(ctx)}", holder=ctx.actor, seconds=LEASE_SECONDS):
+    with exclusively(ctx):
         made = planner.plan(ctx.target, wanted.desired, resources.observe(ctx), ctx.provider, wanted.warnings)
         executor.execute(ctx, made, journal, op)
         state = ctx.functions.observe(wanted.inference.name)

@@ -7,18 +7,16 @@ from typing import Any
 from toolkit import resources
 from toolkit.domain import digest
 from toolkit.engine import executor, planner
-from toolkit.lifecycle import deploy, naming
+from toolkit.lifecycle import naming
+from toolkit.lifecycle.lock import exclusively
 from toolkit.ports.context import Context
-from toolkit.state.leases import Leases
 
 
 def run(ctx: Context, *, purge: bool = False) -> dict[str, Any]:
     """{"removed": n, "left": [what is still there]}. The journal and the models stay, unless `purge`."""
     releases = naming.releases(ctx)
     op = digest.of_value([ctx.actor, ctx.clock(), "destroy"])[:20]
-    with Leases(ctx.store).hold(
-        f"deploy-{ctx.target}-{naming.endpoint(ctx)}", holder=ctx.actor, seconds=deploy.LEASE_SECONDS
-    ):
+    with exclusively(ctx):
         made = planner.removal(ctx.target, resources.observe(ctx), list(resources.KINDS))
         executor.execute(ctx, made, releases, op)
         if releases.current() is not None:

@@ -35,6 +35,7 @@ def run(ctx: Context) -> dict[str, Any]:
 
 
 def _endpoint(ctx: Context, release: Release) -> dict[str, Any]:
+    state: str
     try:
         observed = ctx.functions.observe(release.function)
         state, url, reason = observed.state, observed.url, observed.reason

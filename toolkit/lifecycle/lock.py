@@ -1,0 +1,70 @@
+"""One deployment of an endpoint at a time.
+
+The lease is renewed while the work goes on, so it can be short; a holder that was killed on this machine is recognised
+by its process id and superseded at once, one that died elsewhere when its lease runs out.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from toolkit.domain.errors import Locked, ToolkitError
+from toolkit.lifecycle import naming
+from toolkit.ports.context import Context
+from toolkit.state.leases import Lease, Leases
+
+SECONDS = 60.0
+_HOLDER = re.compile(r".* \[(?P<host>[^ ]+) (?P<pid>\d+)\]")
+
+
+@contextmanager
+def exclusively(ctx: Context) -> Iterator[Lease]:
+    """Hold the endpoint's deployment lease. Locked says who has it and until when."""
+    leases, name = Leases(ctx.store), f"deploy-{ctx.target}-{naming.endpoint(ctx)}"
+    holder = f"{ctx.actor} [{socket.gethostname()} {os.getpid()}]"
+    lease = _acquire(leases, name, holder)
+    done = threading.Event()
+    renewing = threading.Thread(target=_renew, args=(leases, lease, done), daemon=True)
+    renewing.start()
+    try:
+        yield lease
+    finally:
+        done.set()
+        renewing.join()
+        leases.release(lease)
+
+
+def _acquire(leases: Leases, name: str, holder: str) -> Lease:
+    try:
+        return leases.acquire(name, holder, SECONDS)
+    except Locked:
+        held = leases.current(name)
+        if held is None or not _died_here(held.holder):
+            raise
+        leases.release(held)
+        return leases.acquire(name, holder, SECONDS)
+
+
+def _died_here(holder: str) -> bool:
+    """Whether the holder was a process of this machine that is gone."""
+    found = _HOLDER.fullmatch(holder)
+    if not found or found["host"] != socket.gethostname():
+        return False
+    try:
+        os.kill(int(found["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _renew(leases: Leases, lease: Lease, done: threading.Event) -> None:
+    while not done.wait(SECONDS / 3):
+        with suppress(ToolkitError):  # the next turn tries again; the lease outlives two failures
+            leases.renew(lease)
