@@ -135,6 +135,8 @@ class Scheduler:
         error = self._call_with_retries(due)
         if error:
             self._log(f"schedule {due.spec.name}: {due.spec.function} failed at {times.text(due.time)}: {error}")
+        if not (self._folder / f"{due.spec.name}.json").exists():
+            return  # deleted meanwhile: leave nothing behind
         fired = Fired(time=times.text(due.time), at=times.text(self._clock()), error=error)
         try:
             files.replace(self._folder / "fired" / f"{due.spec.name}.json", msgspec.json.encode(fired))

@@ -29,6 +29,7 @@ PROVIDER = Provider(
     limits={
         "bundle_unpacked_bytes": 250 * 1024**2,
         "payload_bytes": 6 * 1024**2,
+        "job_memory_mb": 1024**2,
         "function_memory_mb": 10_240,
         "function_timeout_seconds": 900,
         "environment_bytes": 4096,

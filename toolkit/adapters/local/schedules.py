@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -20,8 +20,11 @@ def open_schedules(settings: Settings) -> LocalSchedules:
 
 
 class LocalSchedules:
-    def __init__(self, folder: Path) -> None:
+    """`clock` says when a schedule was set, as RFC 3339 text."""
+
+    def __init__(self, folder: Path, clock: Callable[[], str] = times.now) -> None:
         self._folder = folder
+        self._clock = clock
 
     def put(self, spec: ScheduleSpec) -> None:
         path = self._path(spec.name)
@@ -30,7 +33,7 @@ class LocalSchedules:
             before = self._read(path)
             # Setting again what is set must not move its beginning: a time that was missed stays due.
             if before is None or before.spec != spec:
-                files.replace(path, msgspec.json.encode(Kept(spec=spec, since=times.now())))
+                files.replace(path, msgspec.json.encode(Kept(spec=spec, since=self._clock())))
 
     def get(self, name: str) -> ScheduleSpec:
         with files.translated(f"read schedule {name}"):

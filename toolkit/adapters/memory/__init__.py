@@ -21,7 +21,8 @@ PROVIDER = Provider(
     claims=frozenset(
         {
             "store.read", "store.write", "store.create", "store.swap", "store.files",
-            "secrets.store", "alerts.publish", "metrics.record",
+            "jobs.run", "jobs.cancel", "jobs.timeout", "jobs.memory", "jobs.retry",
+            "schedules.fire", "secrets.store", "alerts.publish", "metrics.record",
         }
     ),
 )  # fmt: skip

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from toolkit.domain import names, times
 from toolkit.domain.errors import Conflict, NotFound, Unsupported
 from toolkit.domain.specs import JOB_FINAL, JobSpec, JobStatus, LogLine
@@ -152,6 +154,4 @@ def _here(spec: JobSpec, job: _Job) -> Outcome:
 
 
 def _with(status: JobStatus, **changes: object) -> JobStatus:
-    import msgspec
-
     return msgspec.structs.replace(status, **changes)
