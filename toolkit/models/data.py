@@ -31,7 +31,7 @@ MANY_CATEGORIES = 100  # a text feature with more values than this does not list
 
 @dataclass(frozen=True)
 class TrainingData:
-    """`X`: a polars or pandas frame (`data.frame` in toolkit.toml) of wire values. `y`: a numpy array with, for each row,
+    """`X`: a polars or pandas frame (`data.frame` in toolkit.toml) of wire values. `y`: a numpy array: for each row
     the index into `classes` (int64) or the value (float64, regression)."""
 
     X: Any
@@ -162,12 +162,16 @@ def labels(rows: pl.DataFrame, label: Column, classes: Sequence[str]) -> np.ndar
 
 
 def class_texts(column: pl.Series, label: Column) -> pl.Series:
-    """Label values as people read them: 'true', '3', 'setosa'."""
+    """Label values as people read them: 'true', '3', 'setosa'. Whole floats lose their point: CSV files with gaps have
+    0.0 and 1.0 where 0 and 1 are meant."""
     import polars as pl
 
-    if label.dtype == "float64" and bool((column == column.round()).all()):
-        column = column.cast(pl.Int64)  # 0.0 and 1.0, as CSV files with gaps have them
-    return column.cast(pl.String)
+    if label.dtype != "float64":
+        return column.cast(pl.String)
+    value = pl.col(column.name)
+    whole = value == value.round()
+    texts = pl.when(whole).then(value.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(value.cast(pl.String))
+    return column.to_frame().select(texts.alias(column.name)).to_series()
 
 
 def _classes(rows: pl.DataFrame, label: Column) -> tuple[str, ...]:
