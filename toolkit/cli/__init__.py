@@ -5,6 +5,6 @@ stdout is the result, stderr the progress. Every command takes `--json` and prin
 (`domain/errors.py`). A new command is one file here and one line in `commands.TABLE`.
 """
 
-from toolkit.cli.main import main
+from toolkit.cli.root import main
 
 __all__ = ["main"]

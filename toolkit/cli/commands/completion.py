@@ -16,7 +16,7 @@ def command(session: Session, shell: str) -> None:
 
     bash: eval "$(toolkit completion bash)"   zsh: the same   fish: toolkit completion fish | source
     """
-    from toolkit.cli.main import root
+    from toolkit.cli.root import root
 
     found = get_completion_class(shell)
     if found is None:  # click knows all three; a future one may not

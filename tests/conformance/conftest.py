@@ -1,0 +1,44 @@
+"""Collects what every conformance case showed, for the parity table in the README.
+
+The table is not written by hand: after a full run of the suites its text must stand in the README. `make readme` runs
+the suites with `--parity=write` and puts it there.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.house import parity
+
+COLLECTED = pytest.StashKey[list[parity.Shown]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[COLLECTED] = []
+
+
+@pytest.fixture(autouse=True)
+def _record(request: pytest.FixtureRequest) -> None:
+    """Put provider, claims and whether they are made onto the report, which crosses to the controlling process."""
+    suite = getattr(request, "cls", None)
+    claims = getattr(request.function, "claims", ())
+    if suite is not None and claims:
+        made = all(suite.provider.offers(claim) for claim in claims)
+        for claim in claims:
+            request.node.user_properties.append(("parity", (suite.provider.name, claim, made)))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call" and _session is not None:
+        for name, value in report.user_properties:
+            if name == "parity":
+                provider, claim, made = value
+                _session.config.stash[COLLECTED].append(parity.Shown(provider, claim, made, report.passed))
+
+
+_session: pytest.Session | None = None
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    global _session  # logreport is given no session
+    _session = session
