@@ -28,23 +28,26 @@ class Turn:
 
 
 def run(ctx: Context, *, reason: str, window: str = "") -> Turn:
-    """`window` is the end of the triggering window: training sees data up to there. By hand, every call is an event."""
+    """`window` is the end of the triggering window: training sees data up to there. By hand, every call is an event.
+
+    An accepted event whose run died before its end is taken up again by the next delivery of the same event.
+    """
     triggers = Triggers(ctx.store, ctx.project.model_name)
-    key = window or ctx.clock()
-    policy = ctx.project.retrain
-    claim = triggers.claim(
-        reason=reason,
-        window=key,
-        at=window or ctx.clock(),
-        cooldown_seconds=times.seconds(policy.cooldown) if reason != "by hand" else 0.0,
-        max_per_month=policy.max_runs_per_month,
+    policy, by_hand = ctx.project.retrain, reason == "by hand"
+    asked = triggers.request(
+        reason,
+        f"{window} {ctx.clock()}".strip() if by_hand else window,
         actor=ctx.actor,
-        time=ctx.clock(),
+        time=window or ctx.clock(),
+        cooldown_seconds=0.0 if by_hand else times.seconds(policy.cooldown),
+        max_per_month=None if by_hand else policy.max_runs_per_month,
     )
-    if not claim.granted:
-        return Turn("refused", claim.why, trained=False)
+    if not asked.accepted:
+        return Turn("refused", asked.why, trained=False)
+    if asked.decision:
+        return Turn("refused", f"decided already for this window: {asked.decision}, {asked.decided}", trained=False)
     turn = _turn(ctx, reason, window)
-    triggers.decide(claim, {"decision": turn.decision, "why": turn.why}, actor=ctx.actor, time=ctx.clock())
+    triggers.conclude(asked, turn.decision, turn.why, actor=ctx.actor, time=ctx.clock())
     return turn
 
 

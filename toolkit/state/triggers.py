@@ -35,6 +35,8 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True):
     time: str = ""
     entry: int = 0
     run_id: str = ""
+    decision: str = ""  # what became of it: promoted, stayed, challenger ...
+    decided: str = ""  # and why
 
 
 class TriggersState(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +48,7 @@ class TriggersState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TriggersFold:
-    name = "triggers-1"
+    name = "triggers-2"
     type = TriggersState
 
     def empty(self) -> TriggersState:
@@ -57,6 +59,8 @@ class TriggersFold:
             return self._requested(state, _trigger(entry))
         if entry.body.get("do") == "attach":
             return self._attached(state, entry.body["key"], entry.body["run_id"])
+        if entry.body.get("do") == "conclude":
+            return self._concluded(state, entry.body)
         return state
 
     def _requested(self, state: TriggersState, trigger: Trigger) -> TriggersState:
@@ -77,6 +81,14 @@ class TriggersFold:
         if key in recent:
             recent[key] = msgspec.structs.replace(recent[key], run_id=run_id)
         return msgspec.structs.replace(state, pending=pending, recent=recent)
+
+    def _concluded(self, state: TriggersState, body: dict[str, Any]) -> TriggersState:
+        known = state.recent.get(body["key"])
+        if known is None:
+            return state
+        concluded = msgspec.structs.replace(known, decision=body["decision"], decided=body["why"])
+        pending = {k: v for k, v in state.pending.items() if k != body["key"]}
+        return msgspec.structs.replace(state, pending=pending, recent={**state.recent, body["key"]: concluded})
 
 
 class Triggers:
@@ -121,6 +133,11 @@ class Triggers:
         entry = self._journal.append(f"attach/{trigger.key}", lambda state: body, actor=actor, time=time)
         attached: str = entry.body["run_id"]
         return attached
+
+    def conclude(self, trigger: Trigger, decision: str, why: str, *, actor: str, time: str) -> None:
+        """Write down what became of it, for people; it is pending no more. The first word stays."""
+        body = {"do": "conclude", "key": trigger.key, "decision": decision, "why": why}
+        self._journal.append(f"conclude/{trigger.key}", lambda state: body, actor=actor, time=time)
 
     def pending(self) -> tuple[Trigger, ...]:
         """Accepted, and no run attached yet; oldest first."""

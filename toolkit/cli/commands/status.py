@@ -33,7 +33,8 @@ def _page(found: dict[str, Any]) -> str:
     lines.append(f"drift     {drift['verdict']} {drift['window']} {', '.join(drift['columns'])}".rstrip())
     lines += [f"incident  {i['name']} open since {i['opened'][:19]}" for i in found["incidents"]]
     lines += [
-        f"retrain   {t['reason']} {t['window']}: {t['decision'] or ('accepted' if t['accepted'] else 'refused')}: {t['why']}" for t in found["retrains"]
+        f"retrain   {t['reason']} {t['window']}: {t['decision'] or ('accepted' if t['accepted'] else 'refused')}: {t['why']}"
+        for t in found["retrains"]
     ]
     lines += [f"schedule  {s['name']}: {s['expression']}" for s in found["schedules"]]
     if found["host"]:
