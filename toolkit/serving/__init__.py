@@ -1,0 +1,22 @@
+"""What runs inside the inference function: the model, what it is asked, what it answers, what it remembers.
+
+    graph      reads the ONNX file before onnxruntime does and refuses what could reach outside it
+    model      digests checked, graph walked, session opened: columns in, `Prediction` out
+    fields     what one JSON value of a feature may be, as a typed decoder and in words
+    validate   a request body -> a `Batch`, or findings that name row and field
+    body       the bytes of a request: limits, content type, gzip
+    problems   every refusal as RFC 9457 problem+json
+    measures   counters and a latency histogram, as Prometheus text
+    capture    counts predictions into the baseline's bins, keeps (id, time, label, score), flushes to the store
+    feedback   labels that come later, joined by prediction id
+    app        the ASGI application: our own router, no framework on the fast routes
+    docs       the same application described: OpenAPI from the signature, FastAPI for its pages, on first use
+
+The rule of this floor: it stays light. Starting FastAPI and pydantic costs more than everything else in a cold start
+together (measured: 300 of 510 ms), so the routes that a client calls in anger are a plain ASGI application over msgspec
+and onnxruntime, and FastAPI is imported when someone opens the documentation. Nothing here imports polars, sklearn, an
+SDK, or anything that can unpickle. `tests/serving/test_light.py` compares `sys.modules` with a list of names.
+
+A worker answers one request at a time and may be frozen between two, so there are no background threads here: what has
+to happen, happens inside a request and within a bound (`capture` says which, and what a kill can lose).
+"""

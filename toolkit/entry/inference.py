@@ -1,0 +1,129 @@
+"""What a cloud starts to serve a model: TOOLKIT_RUNTIME and the `model/` folder become an ASGI application.
+
+Everything happens at import of the handler, once per worker, while the platform gives a start-up its full CPU: read
+what the function was told, load the model against the digest pinned there, open the store. No configuration file, no
+network (opening a port does none), no framework.
+
+`Runtime.values` of an inference function, all optional (`serving.settings`):
+`{"limits": {"max_rows", "max_body"}, "capture": {"features", "rows", "seconds"}, "replay": bool}`.
+No store port: nothing is captured and labels are refused.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from toolkit.domain.errors import ConfigError
+from toolkit.domain.specs import Runtime
+from toolkit.serving import settings as serving_settings
+from toolkit.serving.app import App, Info, create_app
+from toolkit.serving.capture import Capture
+from toolkit.serving.feedback import Feedback
+from toolkit.serving.model import Model, load
+from toolkit.serving.settings import Settings
+
+VARIABLE = "TOOLKIT_RUNTIME"
+PROFILE = "profile"
+FROZEN_WAIT = 2.0  # seconds that a flush may add where the process is frozen as soon as it has answered
+
+
+def application(folder: Path | None = None) -> App:
+    """The application of this process. `folder` holds `model/`; default: where the platform unpacked the bundle.
+
+    Raises ConfigError (no or unreadable TOOLKIT_RUNTIME) and Corrupt (the model is not the one that was deployed).
+    """
+    runtime = read_runtime()
+    values = serving_settings.read(runtime.values)
+    root = folder or Path(os.environ.get("LAMBDA_TASK_ROOT") or Path.cwd())
+    model = load(root / "model", runtime.model_digest)
+    store = _store(runtime)
+    capture = feedback = None
+    if store is not None:
+        capture = _capture(store, model, runtime, values)
+        feedback = Feedback(
+            store, model.signature, target=runtime.target, endpoint=runtime.endpoint, limits=values.limits
+        )
+        _at_the_end(capture.close)
+    info = Info(endpoint=runtime.endpoint, version=runtime.model_version, replay=values.replay)
+    return create_app(model, capture=capture, feedback=feedback, limits=values.limits, info=info)
+
+
+def read_runtime() -> Runtime:
+    text = os.environ.get(VARIABLE)
+    if not text:
+        raise ConfigError(f"the variable {VARIABLE} is not set", hint="toolkit deploy sets it")
+    try:
+        return msgspec.json.decode(text, type=Runtime)
+    except msgspec.MsgspecError as error:
+        raise ConfigError(f"{VARIABLE} cannot be read: {error}", hint="toolkit deploy") from error
+
+
+def _store(runtime: Runtime) -> Any:
+    binding = runtime.ports.get("store")
+    if binding is None:
+        return None
+    from toolkit.bootstrap.opening import open_port
+
+    return open_port("store", binding)
+
+
+def _capture(store: Any, model: Model, runtime: Runtime, values: Settings) -> Capture:
+    capture = values.capture
+    if _is_frozen_between_calls() and capture.wait == 0:
+        capture = msgspec.structs.replace(capture, wait=FROZEN_WAIT)
+    return Capture(
+        store,
+        model,
+        target=runtime.target,
+        endpoint=runtime.endpoint,
+        version=runtime.model_version,
+        counter=_counter(model),
+        settings=capture,
+    )
+
+
+def _counter(model: Model) -> Callable[[], Any] | None:
+    data = model.files.get(PROFILE)
+    if data is None:
+        return None
+    from toolkit.quality.baseline import from_bytes
+    from toolkit.quality.counter import Counter
+
+    baseline = from_bytes(data)
+    return lambda: Counter(baseline)
+
+
+def _is_frozen_between_calls() -> bool:
+    return "AWS_LAMBDA_RUNTIME_API" in os.environ
+
+
+def _at_the_end(close: Callable[[], None]) -> None:
+    """Flush when the process ends: at exit, and where it is frozen between calls also on SIGTERM.
+
+    There the main thread waits inside the runtime client's C code, where a Python signal handler does not run before
+    the next call. The interpreter's wake-up pipe is written by the C handler itself, so a thread that sleeps on it acts
+    at once. A server such as uvicorn has handlers of its own, and ends through lifespan.
+    """
+    atexit.register(close)
+    if not _is_frozen_between_calls() or threading.current_thread() is not threading.main_thread():
+        return
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
+
+    def wait_for_the_end() -> None:
+        while signal.SIGTERM not in os.read(reader, 64):
+            pass
+        close()
+        os._exit(0)
+
+    threading.Thread(target=wait_for_the_end, name="toolkit-end", daemon=True).start()

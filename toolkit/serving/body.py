@@ -1,0 +1,100 @@
+"""The bytes of a request, within bounds: content type, gzip, size, time. What is refused is a Problem, stated below.
+
+Not JSON by its content type: 415 (a missing content type is taken as JSON). An encoding other than gzip: 415. More than
+`max_body` bytes, as sent or unpacked: 413, without unpacking or reading further. Broken gzip: 400. A client that takes
+longer than `body_seconds` to send: 408.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+from toolkit.serving.problems import Problem
+from toolkit.serving.settings import Limits
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class Disconnected(Exception):
+    """The client went away while it was sending; nobody is there to answer."""
+
+
+async def read(headers: Mapping[bytes, bytes], receive: Receive, limits: Limits) -> bytes:
+    """The whole body, unpacked. Raises Problem or Disconnected."""
+    encoding = _accept(headers)
+    length = headers.get(b"content-length", b"")
+    if length.isdigit() and int(length[:20]) > limits.max_body:
+        raise _too_large(limits)
+    try:
+        async with asyncio.timeout(limits.body_seconds):
+            data = await _collect(receive, limits)
+    except TimeoutError as error:
+        raise Problem(408, "slow-request", f"the body did not arrive within {limits.body_seconds:g} s") from error
+    return _unpack(data, limits) if encoding == b"gzip" else data
+
+
+def _accept(headers: Mapping[bytes, bytes]) -> bytes:
+    """The content encoding, after refusing what is not JSON."""
+    content_type = headers.get(b"content-type")
+    if content_type is not None and content_type != b"application/json":
+        kind, _, parameters = content_type.lower().partition(b";")
+        kind, parameters = kind.strip(), parameters.replace(b'"', b"").strip()
+        known = kind == b"application/json" or (kind.startswith(b"application/") and kind.endswith(b"+json"))
+        if not known or (parameters.startswith(b"charset=") and parameters not in (b"charset=utf-8", b"charset=utf8")):
+            shown = content_type.decode("latin-1")[:80]
+            raise Problem(415, "content-type", f"content type {shown!r} is not taken; send application/json in UTF-8")
+    encoding = headers.get(b"content-encoding", b"identity").strip().lower()
+    if encoding not in (b"gzip", b"identity", b""):
+        raise Problem(
+            415,
+            "content-encoding",
+            f"content encoding {encoding.decode('latin-1')[:40]!r} is not taken; send gzip or none",
+            headers=((b"accept-encoding", b"gzip, identity"),),
+        )
+    return encoding
+
+
+async def _collect(receive: Receive, limits: Limits) -> bytes:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise Disconnected
+    data: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        if len(data) > limits.max_body:
+            raise _too_large(limits)
+        return data
+    chunks, size = [data], len(data)
+    while message.get("more_body"):
+        if size > limits.max_body:
+            raise _too_large(limits)
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+    if size > limits.max_body:
+        raise _too_large(limits)
+    return b"".join(chunks)
+
+
+def _unpack(data: bytes, limits: Limits) -> bytes:
+    import zlib
+
+    stream = zlib.decompressobj(wbits=31)  # gzip only
+    try:
+        plain = stream.decompress(data, limits.max_body + 1)
+    except zlib.error as error:
+        raise Problem(400, "bad-gzip", f"the body is not gzip: {error}") from error
+    if len(plain) > limits.max_body:
+        raise _too_large(limits)
+    if not stream.eof or stream.unused_data:
+        raise Problem(400, "bad-gzip", "the gzip body is cut off" if not stream.eof else "data follows the gzip body")
+    return plain
+
+
+def _too_large(limits: Limits) -> Problem:
+    return Problem(413, "body-too-large", f"the body is larger than {limits.max_body} bytes; send fewer rows at a time")

@@ -1,0 +1,275 @@
+"""What the endpoint remembers of its predictions, and how that reaches the bucket without slowing or failing one.
+
+Two things per prediction: it is counted into the bins of the model's baseline (constant memory), and its id, label and
+score are kept (features only where asked). Both are gathered per hour of the event's time and flushed as small
+objects whose key holds the start of that hour and a name nobody else uses: created, never overwritten, so that workers
+never contend and the objects of a window are one listing.
+
+When: after `rows` rows, `seconds` after the last flush, or when too many hours are open; looked at after each answer,
+because a function is frozen between two requests and has no background. The first request of a worker flushes at once:
+an endpoint that is asked twice an hour starts cold each time and would otherwise remember nothing. A process that is
+told to stop (SIGTERM, lifespan, exit) flushes too.
+
+How: one short-lived thread writes while the request waits at most `wait` seconds; a store that hangs keeps its thread,
+not the request. What could not be written is kept and tried again at the next flush, up to `max_pending` objects; then
+the oldest are dropped and counted (`toolkit_capture_dropped_rows_total`).
+
+What a kill can lose: the rows since the last flush of that worker, so at most `rows`, or `seconds` of traffic; and what
+a failing store left pending.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, NamedTuple
+
+from toolkit.domain import codec, times
+from toolkit.domain.codec import Record
+from toolkit.domain.errors import AlreadyExists
+from toolkit.ports.store import CREATE, Store
+from toolkit.serving import ids
+from toolkit.serving.model import Model, Prediction
+from toolkit.serving.settings import CaptureSettings
+from toolkit.serving.validate import Batch
+from toolkit.state import keys
+
+
+class Captured(Record, frozen=True, kw_only=True):
+    """Predictions of one hour, one worker, one flush. `read` turns it into rows.
+
+    `requests` holds (id prefix, rows); `labels` are positions in `classes` (empty for a regression); `scores` are the
+    value, the probability of the second of two classes, or that of the predicted one of many. `features` (only where
+    asked) are columns by name, as the model saw them: times in days since 1970.
+    """
+
+    KIND: ClassVar[str] = "captured"
+
+    endpoint: str
+    model: str
+    model_version: int
+    model_digest: str
+    hour: str
+    flushed: str
+    classes: tuple[str, ...]
+    requests: list[tuple[str, int]]
+    labels: list[int]
+    scores: list[float | None]
+    features: dict[str, list[Any]] = {}  # noqa: RUF012  # msgspec copies empty defaults
+
+
+class Row(NamedTuple):
+    id: str
+    time: int  # milliseconds since 1970
+    label: str  # "" for a regression
+    score: float | None
+
+
+def read(captured: Captured) -> Iterator[Row]:
+    """Every prediction of the object, in the order it was made."""
+    at = 0
+    for prefix, rows in captured.requests:
+        moment = int(prefix[:12], 16)
+        for row in range(rows):
+            label = captured.classes[captured.labels[at]] if captured.labels else ""
+            yield Row(f"{prefix}-{row}", moment, label, captured.scores[at])
+            at += 1
+
+
+class _Hour:
+    """What is open for one hour of event time."""
+
+    __slots__ = ("counter", "features", "labels", "requests", "rows", "scores")
+
+    def __init__(self, counter: Any) -> None:
+        self.counter = counter
+        self.rows = 0
+        self.requests: list[tuple[str, int]] = []
+        self.labels: list[str] = []
+        self.scores: list[float | None] = []
+        self.features: list[list[Any]] = []
+
+
+class _Pending(NamedTuple):
+    key: str
+    data: bytes
+    rows: int
+
+
+class Capture:
+    """One per process. `add` after each prediction, `settle` after each answer, `close` at the end: none raises."""
+
+    def __init__(
+        self,
+        store: Store,
+        model: Model,
+        *,
+        target: str,
+        endpoint: str,
+        version: int,
+        counter: Callable[[], Any] | None,
+        settings: CaptureSettings,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`counter` makes a fresh `quality.counter.Counter` of the model's baseline; None where it has none."""
+        self._store, self._model = store, model
+        self._target, self._endpoint, self._version = target, endpoint, version
+        self._counter, self._settings, self._clock = counter, settings, clock
+        self._names = [f.name for f in model.signature.features]
+        self._classes = {text: i for i, text in enumerate(model.signature.classes)}
+        self._open: dict[str, _Hour] = {}
+        self._rows = 0
+        self._flushed = 0.0
+        self._pending: deque[_Pending] = deque()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self.counts = {
+            "capture_rows_total": 0,
+            "capture_dropped_rows_total": 0,
+            "capture_failed_writes_total": 0,
+            "values_null_total": 0,
+            "values_unseen_total": 0,
+            "values_out_of_range_total": 0,
+        }
+
+    def add(self, prefix: str, moment_ms: int, batch: Batch, prediction: Prediction) -> None:
+        """Count and keep the rows of one request, which all happened at `moment_ms`."""
+        try:
+            name = ids.hour(moment_ms)
+            hour = self._open.get(name)
+            if hour is None:
+                if len(self._open) >= 2 * self._settings.max_windows:  # a store that hangs while time is replayed
+                    self.counts["capture_dropped_rows_total"] += batch.rows
+                    return
+                hour = self._open[name] = _Hour(self._counter() if self._counter else None)
+            self._rows += batch.rows
+            hour.rows += batch.rows
+            if hour.counter is not None:
+                self._count(hour.counter, batch, prediction)
+            if self._rows <= self._settings.max_buffered:
+                self._keep(hour, prefix, batch, prediction)
+                self.counts["capture_rows_total"] += batch.rows
+            else:
+                self.counts["capture_dropped_rows_total"] += batch.rows
+        except Exception as error:  # a prediction is never failed by its own record
+            self.counts["capture_dropped_rows_total"] += batch.rows
+            _log(f"prediction not captured: {error!r}")
+
+    def _count(self, counter: Any, batch: Batch, prediction: Prediction) -> None:
+        if batch.row is not None:
+            counter.add_row(batch.row, prediction.scores[0])
+        else:
+            counter.add_columns(dict(zip(self._names, batch.columns, strict=True)), prediction.scores)
+
+    def _keep(self, hour: _Hour, prefix: str, batch: Batch, prediction: Prediction) -> None:
+        hour.requests.append((prefix, batch.rows))
+        hour.labels += prediction.labels
+        hour.scores += prediction.confidence
+        if self._settings.features:
+            columns = batch.columns
+            if not hour.features:
+                hour.features = [[] for _ in columns]
+            for kept, column in zip(hour.features, columns, strict=True):
+                kept += column
+
+    def due(self) -> bool:
+        """Whether the bounds ask for a flush now. A clock that was set back counts as time gone by."""
+        if not self._rows and not self._pending:
+            return False
+        settings = self._settings
+        if self._rows >= settings.rows or len(self._open) > settings.max_windows:
+            return True
+        return not 0 <= self._clock() - self._flushed < settings.seconds
+
+    def settle(self) -> None:
+        """Flush if it is due, waiting at most `settings.wait` seconds; while a flush hangs no other request waits."""
+        if self.due() and not self._writing():
+            self.flush(self._settings.wait)
+
+    def flush(self, wait: float) -> bool:
+        """Hand everything to a writing thread and wait at most `wait` seconds; whether all of it is in the store."""
+        if not self._writing():
+            self._flushed = self._clock()
+            self._seal()
+            self._thread = threading.Thread(target=self._write, name="toolkit-capture", daemon=True)
+            self._thread.start()
+        if wait > 0 and self._thread is not None:
+            self._thread.join(wait)
+        return not self._pending and not self._rows
+
+    def close(self, wait: float = 5.0) -> None:
+        """The last flush of a process that ends: what is being written first, then the rest, within `wait` seconds."""
+        until = time.monotonic() + wait
+        if self._thread is not None:
+            self._thread.join(wait)
+        if self._rows or self._pending:
+            self.flush(max(0.0, until - time.monotonic()))
+
+    def _writing(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def _seal(self) -> None:
+        """Turn the open hours into objects. Runs in the request, so that the thread shares nothing but the queue."""
+        hours, self._open, self._rows = self._open, {}, 0
+        for name, hour in hours.items():
+            start, unique = ids.start_of(name), os.urandom(16).hex()
+            counted = self._take(hour.counter) if hour.counter is not None else None
+            if counted:
+                key = keys.profile(self._target, self._endpoint, self._model.digest, start, unique)
+                self._enqueue(_Pending(key, counted, hour.rows))
+            if hour.requests:
+                key = keys.capture(self._target, self._endpoint, start, unique)
+                self._enqueue(_Pending(key, codec.encode(self._captured(name, hour)), 0 if counted else hour.rows))
+
+    def _take(self, counter: Any) -> bytes | None:
+        totals = counter.totals()
+        self.counts["values_null_total"] += totals.nulls
+        self.counts["values_unseen_total"] += totals.unseen
+        self.counts["values_out_of_range_total"] += totals.out_of_range
+        counted: bytes | None = counter.take()
+        return counted
+
+    def _captured(self, name: str, hour: _Hour) -> Captured:
+        return Captured(
+            endpoint=self._endpoint,
+            model=self._model.name,
+            model_version=self._version,
+            model_digest=self._model.digest,
+            hour=name,
+            flushed=times.now(),
+            classes=self._model.signature.classes,
+            requests=hour.requests,
+            labels=[self._classes[label] for label in hour.labels],
+            scores=hour.scores,
+            features=dict(zip(self._names, hour.features, strict=False)),
+        )
+
+    def _enqueue(self, item: _Pending) -> None:
+        with self._lock:
+            self._pending.append(item)
+            while len(self._pending) > self._settings.max_pending:
+                self.counts["capture_dropped_rows_total"] += self._pending.popleft().rows
+
+    def _write(self) -> None:
+        """Oldest first; stops at the first failure and leaves the rest for the next flush."""
+        while self._pending:
+            item = self._pending[0]
+            try:
+                self._store.put(item.key, item.data, CREATE)
+            except AlreadyExists:
+                pass  # the name is ours alone: an earlier attempt was applied and only its reply was lost
+            except Exception as error:
+                self.counts["capture_failed_writes_total"] += 1
+                _log(f"captured predictions not written, will be tried again: {error}")
+                return
+            with self._lock:
+                if self._pending and self._pending[0] is item:
+                    self._pending.popleft()
+
+
+def _log(text: str) -> None:
+    print(f"toolkit: {text}", file=sys.stderr)  # noqa: T201  # stderr is a function's log

@@ -1,0 +1,208 @@
+"""The same application, described: an OpenAPI document that is true of the fast routes, and FastAPI to show it.
+
+The schemas are those of the very Structs that decode requests (msgspec writes them as JSON Schema), so the document
+cannot say something else than what is accepted; a test sends what the schema allows and what it forbids and compares.
+Imported on the first request for a page: FastAPI and pydantic cost more than the rest of a cold start together. What is
+answered here one day (explanations, metadata of other protocols) is a FastAPI route of `application`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from toolkit import __version__
+from toolkit.domain.records import Feature
+from toolkit.serving import problems, validate
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from toolkit.serving.app import App
+
+# The pages load one script and one style from a public CDN, as FastAPI has them; everything else stays forbidden.
+_CDN = "https://cdn.jsdelivr.net"
+PAGE_POLICY = (
+    f"default-src 'none'; script-src 'unsafe-inline' {_CDN}; style-src 'unsafe-inline' {_CDN} https://fonts.googleapis.com;"
+    " font-src https://fonts.gstatic.com; img-src 'self' data: https://fastapi.tiangolo.com https://cdn.redoc.ly;"
+    " connect-src 'self'; worker-src blob:; frame-ancestors 'none'"
+)
+
+
+def application(app: App) -> FastAPI:
+    """The FastAPI application behind /docs, /redoc and /openapi.json of `app`."""
+    from fastapi import FastAPI, Request, Response
+
+    title = app.model.name
+    pages = FastAPI(title=title, version=str(app.info.version), docs_url="/docs", redoc_url="/redoc")
+    document = openapi(app)
+    pages.openapi = lambda: document  # type: ignore[method-assign]  # FastAPI's own way to give a document
+
+    @pages.middleware("http")
+    async def guard(request: Request, call_next: Any) -> Response:
+        response: Response = await call_next(request)
+        response.headers["x-content-type-options"] = "nosniff"
+        response.headers["referrer-policy"] = "no-referrer"
+        response.headers["content-security-policy"] = PAGE_POLICY
+        return response
+
+    return pages
+
+
+def openapi(app: App) -> dict[str, Any]:
+    """OpenAPI 3.1 of every route of `app`, with the model's signature as the schema of what it takes."""
+    content, schemas = _bodies(app)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": app.model.name,
+            "version": str(app.info.version),
+            "description": f"A {app.model.signature.task} model of {app.model.signature.label!r}, served by toolkit "
+            f"{__version__}. Digest {app.model.digest}.",
+        },
+        "paths": {
+            "/predict": {
+                "post": _operation("predict", "Predict rows", content["predict"], "Predictions", *_BODY_PROBLEMS)
+            },
+            "/feedback": {
+                "post": _operation(
+                    "feedback", "Labels of predictions", content["feedback"], "Stored", *_BODY_PROBLEMS, 501, 503
+                )
+            },
+            "/healthz": {"get": _operation("health", "Ready to answer", None, "Health")},
+            "/metrics": {"get": _operation("metrics", "Prometheus text", None, "")},
+            "/": {"get": _operation("describe", "What is served here", None, "Description")},
+        },
+        "components": {"schemas": schemas},
+    }
+
+
+_BODY_PROBLEMS = (400, 408, 413, 415, 422)
+
+
+class Explained(msgspec.Struct):
+    """A problem, RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str
+    errors: list[problems.Finding] = []
+
+
+class Health(msgspec.Struct):
+    status: str
+
+
+class Stored(msgspec.Struct):
+    stored: int
+
+
+class FeatureOut(msgspec.Struct):
+    name: str
+    dtype: str
+    nullable: bool
+
+
+class Description(msgspec.Struct):
+    endpoint: str
+    model: str
+    version: int
+    digest: str
+    task: str
+    label: str
+    classes: list[str]
+    features: list[FeatureOut]
+    paths: list[str]
+
+
+class Classified(msgspec.Struct):
+    id: str
+    label: str
+    probabilities: dict[str, float | None]
+
+
+class Valued(msgspec.Struct):
+    id: str
+    value: float | None
+
+
+def _bodies(app: App) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(request schemas by route, all named schemas)."""
+    validator, signature = app.validator, app.model.signature
+    rows = list[validator.row_type]  # type: ignore[name-defined]  # made at run time
+    row = Valued if signature.task == "regression" else Classified
+    types: list[Any] = [
+        validator.row_type,
+        *(validate.envelope(name, rows) for name in validate.ENVELOPES),
+        validate.envelope(validate.COLUMNS, validator.columns_type),
+        msgspec.defstruct("Predictions", [("model", str), ("version", int), ("predictions", list[row])]),  # type: ignore[valid-type]
+        *(Explained, Health, Stored, Description),
+    ]
+    refs, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    for column, feature in zip(("Record", "Columns"), (signature.features,) * 2, strict=True):
+        _explain(schemas[column]["properties"], feature)
+    bound = {"minItems": 1, "maxItems": app.limits.max_rows}
+    for name in validate.ENVELOPES:
+        schemas[f"{name.capitalize()}Body"]["properties"][name] |= bound
+    for column in schemas["Columns"]["properties"].values():
+        column |= bound
+    if all(f.nullable for f in signature.features):
+        schemas["Columns"]["minProperties"] = 1
+    predict = {"anyOf": [*refs[1:4], {"type": "array", "items": refs[0], **bound}, refs[0]]}
+    item = {
+        "type": "object",
+        "required": ["id", "label"],
+        "additionalProperties": False,
+        "properties": {"id": {"type": "string"}, "label": _label_schema(app)},
+    }
+    feedback = {
+        "anyOf": [
+            {
+                "type": "object",
+                "required": ["feedback"],
+                "additionalProperties": False,
+                "properties": {"feedback": {"type": "array", "items": item, **bound}},
+            },
+            {"type": "array", "items": item, **bound},
+            item,
+        ]
+    }
+    return {"predict": predict, "feedback": feedback}, schemas
+
+
+def _label_schema(app: App) -> dict[str, Any]:
+    if app.model.signature.task == "regression":
+        return {"type": "number"}
+    return {"type": ["string", "number", "boolean"], "description": f"one of {list(app.model.signature.classes)}"}
+
+
+def _explain(properties: dict[str, Any], features: tuple[Feature, ...]) -> None:
+    """What training saw, as a description: advice, not a bound."""
+    for feature in features:
+        seen = []
+        if feature.minimum is not None and feature.maximum is not None:
+            seen.append(f"{feature.minimum:g} to {feature.maximum:g} in training")
+        if feature.categories:
+            seen.append(f"{', '.join(feature.categories[:20])} in training")
+        properties[feature.name]["description"] = "; ".join([feature.dtype, *seen])
+        properties[feature.name].pop("default", None)
+
+
+def _operation(name: str, summary: str, body: Any, answer: str, *failures: int) -> dict[str, Any]:
+    shape = {"$ref": f"#/components/schemas/{answer}"} if answer else {"type": "string"}
+    media = "application/json" if answer else "text/plain"
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Explained"}}}
+    operation: dict[str, Any] = {
+        "operationId": name,
+        "summary": summary,
+        "responses": {
+            "200": {"description": "OK", "content": {media: {"schema": shape}}},
+            **{str(status): {"description": problems.title(status), "content": problem} for status in (*failures, 500)},
+        },
+    }
+    if body is not None:
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+    return operation
