@@ -32,11 +32,14 @@ def _page(found: dict[str, Any]) -> str:
     drift = found["drift"]
     lines.append(f"drift     {drift['verdict']} {drift['window']} {', '.join(drift['columns'])}".rstrip())
     lines += [f"incident  {i['name']} open since {i['opened'][:19]}" for i in found["incidents"]]
-    lines += [
-        f"retrain   {t['reason']} {t['window']}: {t['decision'] or ('accepted' if t['accepted'] else 'refused')}: {t['why']}"
-        for t in found["retrains"]
-    ]
+    lines += [f"retrain   {t['reason']} {t['window']}: {_became(t)}" for t in found["retrains"]]
     lines += [f"schedule  {s['name']}: {s['expression']}" for s in found["schedules"]]
     if found["host"]:
         lines.append(f"host      process {found['host']['pid']}; stop it with toolkit dev --stop")
     return "\n".join([*lines, f"next      {found['next']}"])
+
+
+def _became(trigger: dict[str, Any]) -> str:
+    if trigger["decision"]:
+        return f"{trigger['decision']}: {trigger['decided']}"
+    return "not finished" if trigger["accepted"] else f"refused: {trigger['why']}"
