@@ -31,9 +31,10 @@ def _record(request: pytest.FixtureRequest) -> None:
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.when == "call" and _session is not None:
         for name, value in report.user_properties:
-            if name == "parity":
+            if name == "parity" and isinstance(value, (list, tuple)):
                 provider, claim, made = value
-                _session.config.stash[COLLECTED].append(parity.Shown(provider, claim, made, report.passed))
+                shown = parity.Shown(str(provider), str(claim), bool(made), report.passed)
+                _session.config.stash[COLLECTED].append(shown)
 
 
 _session: pytest.Session | None = None

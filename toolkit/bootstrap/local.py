@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from toolkit.bootstrap.opening import open_port
 from toolkit.domain.errors import NotFound, Unsupported
 from toolkit.domain.specs import Binding
@@ -30,9 +32,11 @@ def token(ctx: Context) -> str:
 
 
 def start(ctx: Context) -> dict[str, Any]:
+    """Start the host, or find the one that runs: {"pid", "port", "started", ...}."""
     from toolkit.adapters.local import functions
 
-    return functions.start_host(_settings(ctx))
+    found: dict[str, Any] = msgspec.to_builtins(functions.start_host(_settings(ctx)))
+    return found
 
 
 def stop(ctx: Context) -> None:
@@ -45,7 +49,10 @@ def status(ctx: Context) -> dict[str, Any] | None:
     """{"pid", "port", ...} of the running host; None when there is none or functions are not local."""
     from toolkit.adapters.local import functions
 
-    return functions.host_status(_settings(ctx)) if ctx.bindings["functions"].provider == PROVIDER else None
+    if ctx.bindings["functions"].provider != PROVIDER:
+        return None
+    found = functions.host_status(_settings(ctx))
+    return msgspec.to_builtins(found) if found else None
 
 
 def _settings(ctx: Context) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from toolkit.domain.specs import MetricPoint
 from toolkit.lifecycle import find, naming, realised
 from toolkit.ports.context import Context
 from toolkit.quality import drift
-from toolkit.quality.baseline import Baseline
-from toolkit.quality.profile import merge
+from toolkit.quality.baseline import from_bytes
+from toolkit.quality.merge import merge
 from toolkit.state.blobs import Blobs
 from toolkit.state.incidents import Incidents
 from toolkit.state.reports import Reports, profiles_between
@@ -62,9 +62,9 @@ def _window(ctx: Context, since: str, until: str) -> tuple[str, str]:
 def _check(ctx: Context, release: Release, start: str, end: str) -> DriftReport:
     blobs, watch = Blobs(ctx.store), ctx.project.monitor
     manifest = find.manifest(ctx, find.version(ctx, release.model_version))
-    baseline = Baseline.from_bytes(blobs.get(manifest.files["profile"]))
+    baseline = from_bytes(blobs.get(manifest.files["profile"]))
     shards = profiles_between(ctx.store, ctx.target, release.endpoint, release.model_digest, start, end)
-    merged = merge(list(shards), baseline)
+    merged = merge(shards, baseline)
     verdict, columns, quality, performance = drift.check(baseline, merged, min_rows=watch.min_rows, effect=watch.effect)
     measured = realised.between(ctx, release, manifest.signature, start, end)
     return DriftReport(
@@ -74,10 +74,10 @@ def _check(ctx: Context, release: Release, start: str, end: str) -> DriftReport:
         model_digest=release.model_digest,
         window=f"{start}/{end}",
         rows=merged.rows,
-        verdict=verdict,
-        columns=columns,
-        quality=quality,
-        performance={**performance, **measured},
+        verdict=found.verdict,
+        columns=found.columns,
+        quality=found.quality,
+        performance={**found.performance, **measured},
         created=ctx.clock(),
     )
 
