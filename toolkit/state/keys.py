@@ -4,6 +4,7 @@
     blobs/sha256/<2>/<digest>              bytes by content
     datasets/<name>/<version>.json         dataset documents
     runs/<id>/...                          a run's own create-only objects
+    tail/runs/<id>                         a run that the run index does not hold yet
     leases/<name>.json                     compare-and-swap
     profiles|captures|feedback|reports/... what serving and checks write, time first so that a window is one listing
     cache/...                              rebuildable: checkpoints, the run index
@@ -85,7 +86,7 @@ def dataset(name: str, version: str) -> str:
 
 def run(run_id: str) -> str:
     """Everything that one run writes lies under this prefix."""
-    return f"runs/{_segment('run', run_id)}/"
+    return f"{RUNS}{_segment('run', run_id)}/"
 
 
 def run_spec(run_id: str) -> str:
@@ -114,12 +115,15 @@ def run_tail(run_id: str) -> str:
     return f"{RUN_TAIL}{_segment('run', run_id)}"
 
 
+RUNS = "runs/"
 RUN_TAIL = "tail/runs/"
 RUN_INDEX = f"{CACHE}runs/index.json"
+RUN_INDEXED = "tail/indexed.json"  # there was an index once: if it is gone, it has to be made again
+RUN_PARTS = f"{CACHE}runs/part-"
 
 
 def run_part(digest: str) -> str:
-    return f"{CACHE}runs/part-{digest}.bin"
+    return f"{RUN_PARTS}{digest}.bin"
 
 
 # Leases

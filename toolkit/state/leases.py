@@ -99,7 +99,7 @@ class Leases:
             raise _superseded(lease, now)
         wanted = msgspec.structs.replace(now, revision=now.revision + 1, released=released)
         _, after = self._swap(wanted, seen)
-        if after != wanted:
+        if after.nonce != lease.nonce or after.released != released:
             raise _superseded(lease, after)
         return after
 
