@@ -65,7 +65,7 @@ def _check(ctx: Context, release: Release, start: str, end: str) -> DriftReport:
     baseline = from_bytes(blobs.get(manifest.files["profile"]))
     shards = profiles_between(ctx.store, ctx.target, release.endpoint, release.model_digest, start, end)
     merged = merge(shards, baseline)
-    verdict, columns, quality, performance = drift.check(baseline, merged, min_rows=watch.min_rows, effect=watch.effect)
+    found = drift.check(baseline, merged, min_rows=watch.min_rows, effect=watch.effect)
     measured = realised.between(ctx, release, manifest.signature, start, end)
     return DriftReport(
         endpoint=release.endpoint,
