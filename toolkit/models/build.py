@@ -18,7 +18,7 @@ from toolkit.models import measure, served
 from toolkit.models.card import card
 from toolkit.models.data import TrainingData, label_column, wire_frame
 from toolkit.models.export import to_onnx
-from toolkit.models.native import Answers, Native, native
+from toolkit.models.native import Answers, native
 from toolkit.models.parity import certify
 from toolkit.models.sample import sample
 from toolkit.models.signature import signature
@@ -63,12 +63,11 @@ def build_model(
     label = label_column(schema)
     asked = native(estimator, data)
     signed = signature(asked, data, label, wire_frame(train, asked.features))
-    asked = Native(estimator, signed.features, asked.classes, asked.frame)
     onnx = to_onnx(estimator, signed.features, asked.classes)
     model = served.loaded(spec.model, signed, onnx)
     tested = measure.known(test, label, signed)
     wired = wire_frame(tested, signed.features)
-    parity = certify(asked, lambda rows: served.answer(model, rows), wired, tolerance)
+    parity = certify(asked, lambda rows: served.answer(model, rows), signed.features, wired, tolerance)
     answers = served.answer(model, wired)
     truth = measure.truth(tested, label, signed)
     files = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -90,21 +91,24 @@ def _check_fitted(estimator: Any) -> None:
 def _fitted_on(estimator: Any, features: Sequence[Feature]) -> tuple[tuple[Feature, ...], bool]:
     """(the features in the estimator's order, whether it knows them by name)."""
     names = getattr(estimator, "feature_names_in_", None)
+    width = getattr(estimator, "n_features_in_", None)
     by_name = {feature.name: feature for feature in features}
     if names is not None and set(names) <= by_name.keys():
         return tuple(by_name[name] for name in names), True
-    if getattr(estimator, "n_features_in_", None) == len(features):
+    if width == len(features) and (names is None or _invented(list(names), features)):
         return tuple(features), False
     unknown = [name for name in ([] if names is None else names) if name not in by_name]
-    what = (
-        f"column {unknown[0]!r}, which is"
-        if unknown
-        else f"{getattr(estimator, 'n_features_in_', 'other')} columns, which are"
-    )
+    what = f"column {unknown[0]!r}, which is" if unknown else f"{width} columns, which are"
     raise TrainingFailed(
         f"the estimator was fitted on {what} not what data.X has: an endpoint could not be asked in the same way",
         hint="make new columns in data.prepare, or row by row inside the estimator's pipeline",
     )
+
+
+def _invented(names: list[str], features: Sequence[Feature]) -> bool:
+    """Whether the names are LightGBM's own: Column_0 ..., or ours with underscores for spaces."""
+    numbered = [f"Column_{number}" for number in range(len(features))]
+    return names in (numbered, [re.sub(r"\s", "_", feature.name) for feature in features])
 
 
 def _classes(estimator: Any, data: TrainingData) -> tuple[str, ...]:

@@ -40,10 +40,13 @@ class Probe:
     changes: dict[str, float | str]
 
 
-def certify(native: Native, exported: Answer, rows: pl.DataFrame, tolerance: float) -> Parity:
-    """Compare on `rows` (held-out, wire values) and on adversarial rows made from them. Raises ParityFailed."""
+def certify(
+    native: Native, exported: Answer, features: Sequence[Feature], rows: pl.DataFrame, tolerance: float
+) -> Parity:
+    """Compare on `rows` (held-out, wire values) and on adversarial rows made from them, as the signature's `features`
+    allow. Raises ParityFailed."""
     rows = _spread(rows, HELD_OUT)
-    probes = list(adversarial(native.features, rows))
+    probes = list(adversarial(features, rows))
     made = _made(rows, probes)
     spread = 0.0
     differences, flips = [], 0
@@ -176,7 +179,7 @@ def _refuse(
     wrong = (apart > tolerance) | flipped
     if not wrong.any():
         return
-    row = int((apart + flipped).argmax())
+    row = int(wrong.argmax())  # the first: probes of one feature come before those of many
     place = f"held-out row {row}" if probes is None else f"adversarial row {row} ({probes[row].what})"
     raise ParityFailed(
         f"the exported model does not answer as the {native.kind}: {place}: native {_said(expected, row)}, exported "
