@@ -28,7 +28,7 @@ class DatasetsState(msgspec.Struct, frozen=True):
 
 class DatasetsFold:
     name = "datasets-1"
-    type = DatasetsState
+    type: Any = DatasetsState
 
     def empty(self) -> DatasetsState:
         return DatasetsState()

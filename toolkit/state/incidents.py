@@ -47,7 +47,7 @@ class IncidentsState(msgspec.Struct, frozen=True, kw_only=True):
 
 class IncidentsFold:
     name = "incidents-1"
-    type = IncidentsState
+    type: Any = IncidentsState
 
     def empty(self) -> IncidentsState:
         return IncidentsState()

@@ -58,7 +58,7 @@ class Fold(Protocol[S]):
     """How entries become state. `name` changes when `apply` does: a checkpoint of another fold is not used."""
 
     name: str
-    type: type[S]
+    type: Any  # the state as msgspec reads it back
 
     def empty(self) -> S: ...
 
@@ -206,9 +206,12 @@ class Journal(Generic[S]):
             marks=position.marks + _mark(entry.op),
         )
 
+    def _fresh(self) -> Position[S]:
+        return Position(head=EMPTY, state=self._fold.empty(), marks=b"")
+
     def _restore(self) -> Position[S]:
         """The checkpoint's position if it is sound and of this chain, else the very beginning."""
-        fresh = Position(head=EMPTY, state=self._fold.empty(), marks=b"")
+        fresh = self._fresh()
         try:
             data = patiently(lambda: self.store.get(keys.checkpoint(self.name))).data
             saved = codec.decode(data, Checkpoint)
@@ -232,8 +235,19 @@ class Journal(Generic[S]):
             self.store.put(keys.checkpoint(self.name), codec.encode(self.checkpoint(position)))
         self._saved = position.head.index
 
+    def checkpoint_holds(self) -> bool:
+        """Whether the checkpoint that a reader would use says what the entries say (none: it does)."""
+        used = self._restore()
+        rebuilt = self._fresh()
+        while rebuilt.head.index < used.head.index:
+            found = self._entry_bytes(rebuilt.head.index + 1)
+            if found is None:
+                return False
+            rebuilt = self._advance(rebuilt, found)
+        return used == rebuilt
+
     def checkpoint(self, position: Position[S]) -> Checkpoint:
-        """What a checkpoint at `position` holds (audit compares the stored one with it)."""
+        """What a checkpoint at `position` holds."""
         bare = Checkpoint(
             journal=self.name,
             fold=self._fold.name,
@@ -250,13 +264,23 @@ class Entries:
     """The fold that keeps everything: for short journals, and for reading one whose kind does not matter."""
 
     name = "entries-1"
-    type = tuple[Entry, ...]
+    type: Any = tuple[Entry, ...]
 
     def empty(self) -> tuple[Entry, ...]:
         return ()
 
     def apply(self, state: tuple[Entry, ...], entry: Entry) -> tuple[Entry, ...]:
         return (*state, entry)
+
+
+def names(store: Store, prefix: str) -> Iterator[str]:
+    """The next segment of every journal name under `prefix`: "registry/" gives the models. One short listing each."""
+    start = f"{keys.JOURNALS}{prefix}"
+    after = ""
+    while (first := next(iter(store.list(start, after=after)), None)) is not None:
+        name = first.key.removeprefix(start).partition("/")[0]
+        yield name
+        after = f"{start}{name}0"  # "0" comes right after "/": past everything under that name
 
 
 def _mark(op: str) -> bytes:

@@ -6,7 +6,7 @@ that the holder is not who it was, and is told who won.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -16,7 +16,7 @@ from toolkit.domain.names import check
 from toolkit.domain.records import ModelVersion
 from toolkit.ports.store import Store
 from toolkit.state import keys
-from toolkit.state.journal import Entry, Journal
+from toolkit.state.journal import Entry, Journal, names
 from toolkit.state.numbers import finite
 
 CHAMPION = "champion"
@@ -56,7 +56,7 @@ class RegistryState(msgspec.Struct, frozen=True, kw_only=True):
 
 class RegistryFold:
     name = "registry-1"
-    type = RegistryState
+    type: Any = RegistryState
 
     def empty(self) -> RegistryState:
         return RegistryState()
@@ -86,7 +86,7 @@ class Registry:
     @staticmethod
     def models(store: Store) -> tuple[str, ...]:
         """Names of all models with a registry, in order; one short listing each."""
-        return tuple(_names(store, f"{keys.JOURNALS}registry/"))
+        return tuple(names(store, "registry/"))
 
     def register(
         self, digest: str, run_id: str, metrics: dict[str, float], *, actor: str, op: str, time: str
@@ -238,11 +238,3 @@ def _promotion(entry: Entry) -> Promotion:
         entry=entry.index,
         rollback=body["rollback"],
     )
-
-
-def _names(store: Store, prefix: str) -> Iterator[str]:
-    after = ""
-    while (first := next(store.list(prefix, after=after), None)) is not None:
-        name = first.key.removeprefix(prefix).partition("/")[0]
-        yield name
-        after = f"{prefix}{name}0"  # "0" is the character after "/": past everything under that name

@@ -17,7 +17,7 @@ from toolkit.domain.plan import Action
 from toolkit.domain.records import Release
 from toolkit.ports.store import Store
 from toolkit.state import keys
-from toolkit.state.journal import Entry, Journal
+from toolkit.state.journal import Entry, Journal, names
 
 KEPT = 100  # releases in the state; `history` reads the journal and so goes back to the first
 
@@ -50,7 +50,7 @@ class ReleasesState(msgspec.Struct, frozen=True, kw_only=True):
 
 class ReleasesFold:
     name = "releases-1"
-    type = ReleasesState
+    type: Any = ReleasesState
 
     def empty(self) -> ReleasesState:
         return ReleasesState()
@@ -83,6 +83,12 @@ class Releases:
         self._actor = actor
         self._clock = clock
         self._journal = Journal(store, keys.releases(target, endpoint), ReleasesFold())
+
+    @staticmethod
+    def endpoints(store: Store) -> tuple[tuple[str, str], ...]:
+        """Every (target, endpoint) that ever had a release, in order."""
+        targets = names(store, "releases/")
+        return tuple((target, endpoint) for target in targets for endpoint in names(store, f"releases/{target}/"))
 
     def intent(self, op: str, action: Action) -> Intent:
         """Write down that apply `op` is about to do `action`. The same again: the first one."""

@@ -49,7 +49,7 @@ class TriggersState(msgspec.Struct, frozen=True, kw_only=True):
 
 class TriggersFold:
     name = "triggers-2"
-    type = TriggersState
+    type: Any = TriggersState
 
     def empty(self) -> TriggersState:
         return TriggersState()
