@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 
 from toolkit.domain import codec
-from toolkit.domain.errors import NotFound
+from toolkit.domain.errors import ConfigError, NotFound
 from toolkit.domain.records import Dataset, ModelManifest, ModelVersion
 from toolkit.ports.context import Context
 from toolkit.state.blobs import Blobs
 from toolkit.state.datasets import Datasets
+from toolkit.state.lineage import Trace, trace
 from toolkit.state.registry import Registry
 
 
@@ -71,3 +72,23 @@ def model(ctx: Context, which: str | int = "latest") -> dict[str, Any]:
         "manifest": msgspec.to_builtins(whole),
         "card": card,
     }
+
+
+def lineage(ctx: Context, what: str) -> Trace:
+    """What a thing came from and what came of it. `what`: an alias or version number of this project's model, a run or
+    prediction id, a dataset's digest, or a full reference such as "model:flights@3"."""
+    name = ctx.project.model_name
+    if ":" in what or what.count("-") == 1 and len(what) > 40:
+        return trace(ctx.store, what)
+    if what.isdigit() or what in {"latest", "champion", "challenger"}:
+        return trace(ctx.store, f"model:{name}@{version(ctx, what).version}")
+    try:
+        return trace(ctx.store, what)
+    except (NotFound, ConfigError):
+        for found in Datasets(ctx.store).list(ctx.project.name):
+            if len(what) >= 6 and found.version.startswith(what):
+                return trace(ctx.store, f"dataset:{found.name}@{found.version}")
+    raise NotFound(
+        f"{what!r} is no version, alias, run, dataset or prediction here",
+        hint="toolkit models ls, toolkit runs ls, toolkit data ls",
+    )
