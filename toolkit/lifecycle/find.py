@@ -78,8 +78,6 @@ def lineage(ctx: Context, what: str) -> Trace:
     """What a thing came from and what came of it. `what`: an alias or version number of this project's model, a run or
     prediction id, a dataset's digest, or a full reference such as "model:flights@3"."""
     name = ctx.project.model_name
-    if ":" in what or what.count("-") == 1 and len(what) > 40:
-        return trace(ctx.store, what)
     if what.isdigit() or what in {"latest", "champion", "challenger"}:
         return trace(ctx.store, f"model:{name}@{version(ctx, what).version}")
     try:
