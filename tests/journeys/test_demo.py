@@ -1,4 +1,4 @@
-"""The demo's promises: the drift is found, not staged; one retrain; the bad model is refused, pushed and rolled back."""
+"""The demo keeps its promises: drift is found, not staged; one retrain; a bad model is refused, pushed, rolled back."""
 
 from __future__ import annotations
 
