@@ -27,7 +27,8 @@ def fields(draw: st.DrawFn, low: int, high: int) -> str:
     def part() -> str:
         first, last = sorted((draw(st.integers(low, high)), draw(st.integers(low, high))))
         step = draw(st.integers(1, high - low + 1))
-        return draw(st.sampled_from([str(first), f"{first}-{last}", f"{first}-{last}/{step}", f"*/{step}"]))
+        stepped = f"{first}-{last}/{step}" if first < last else str(first)
+        return draw(st.sampled_from([str(first), f"{first}-{last}", stepped, f"*/{step}"]))
 
     return ",".join(part() for _ in range(draw(st.integers(1, 3))))
 
@@ -87,7 +88,11 @@ def test_what_every_provider_can_express(expression: str, cron: str) -> None:
         ("0 0 L * *", "EventBridge's only"),
         ("0 0 15W * *", "EventBridge's only"),
         ("0 0 * * 5L", "EventBridge's only"),
-        ("5/15 * * * *", "write a range"),
+        ("5/15 * * * *", "a step needs"),
+        ("5-5/15 * * * *", "two different numbers"),
+        ("05-5/15 * * * *", "two different numbers"),
+        ("0 0 * * 5-07", "write SUN or 0"),
+        ("0 0 * * MON-FRI/2", "two different numbers"),
         ("*/90 * * * *", "longer than the field"),
         ("0 0 1 * MON", "fires on either"),
         ("0 0 * * 7", "write SUN or 0"),

@@ -15,11 +15,10 @@ def check_name(name: str) -> str:
 
 def check_value(name: str, value: str) -> bytes:
     """The value as UTF-8 bytes; ConfigError if it is empty, too long or not text."""
-    try:
-        data = value.encode("utf-8")
-    except UnicodeEncodeError:
-        # Not even as a cause: that error carries the value.
-        raise ConfigError(f"the value of secret {name!r} is not text") from None
+    # Half a surrogate pair is the one thing in a str that is no text; Python's own error about it carries the value.
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise ConfigError(f"the value of secret {name!r} is not text")
+    data = value.encode("utf-8")
     if not data:
         raise ConfigError(f"the value of secret {name!r} is empty")
     if len(data) > MAX_BYTES:

@@ -91,8 +91,7 @@ def _make(folder: Path, requirements: str, python: str, output: Output, stop: Ca
     hashes = ("--require-hashes",) if "--hash=" in requirements else ()
     inside = str(_interpreter(folder))
     _call((uv, "pip", "sync", *hashes, "--python", inside, str(lock)), folder, output, stop)
-    base = _base_folders(python)
-    lines = f"import site; [site.addsitedir(folder) for folder in {base!r}]\n"
+    lines = "".join(f"import site; site.addsitedir({base!r})\n" for base in _base_folders(python))
     for packages in folder.glob("lib/python*/site-packages"):
         (packages / "zzz_toolkit_base.pth").write_text(lines, encoding="utf-8")
     files.replace(folder / "ready", b"")

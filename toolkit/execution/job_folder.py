@@ -27,6 +27,7 @@ from typing import TypeVar
 import msgspec
 
 from toolkit.domain import times
+from toolkit.domain.errors import Corrupt
 from toolkit.domain.specs import JobSpec, JobState, JobStatus
 from toolkit.execution import files
 from toolkit.execution.process import Outcome
@@ -87,7 +88,8 @@ class JobFolder:
         return (self.path / "request.json").exists()
 
     def request(self) -> Request:
-        return msgspec.json.decode((self.path / "request.json").read_bytes(), type=Request)
+        """FileNotFoundError if there is no such job."""
+        return self._decode("request.json", Request)
 
     def lock(self) -> int | None:
         """A descriptor that holds the lock, or None while another holds it. Free it with os.close."""
@@ -177,9 +179,18 @@ class JobFolder:
 
     def _read(self, name: str, kind: type[R]) -> R | None:
         try:
-            return msgspec.json.decode((self.path / name).read_bytes(), type=kind)
+            return self._decode(name, kind)
         except FileNotFoundError:
             return None
+
+    def _decode(self, name: str, kind: type[R]) -> R:
+        try:
+            return msgspec.json.decode((self.path / name).read_bytes(), type=kind)
+        except msgspec.MsgspecError as error:
+            where = self.path / name
+            raise Corrupt(
+                f"job {self.path.name}: {where} is not readable: {error}", hint=f"rm -r {self.path}"
+            ) from error
 
     def remove(self) -> None:
         """The folder is gone at once under its name, then from the disk."""

@@ -100,5 +100,10 @@ class SecretsSuite(Suite):
 
 
 def _said(error: BaseException) -> str:
-    """All that an error could print: itself, its causes and its contexts."""
-    return "".join(traceback.format_exception(error)) + repr(error)
+    """All that an error could show: its traceback, and every error that hangs on it, printed or not."""
+    said = "".join(traceback.format_exception(error))
+    found: BaseException | None = error
+    while found is not None:
+        said += f"{found!r} {found} {found.args!r} {vars(found)!r}"
+        found = found.__cause__ or found.__context__
+    return said

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from toolkit.domain import names, schedule, times
-from toolkit.domain.errors import NotFound
+from toolkit.domain.errors import Corrupt, NotFound
 from toolkit.domain.specs import ScheduleSpec
 from toolkit.execution import files
 from toolkit.execution.scheduler import Kept
@@ -30,9 +30,8 @@ class LocalSchedules:
         path = self._path(spec.name)
         schedule.parse(spec.expression)
         with files.translated(f"write schedule {spec.name}"):
-            before = self._read(path)
             # Setting again what is set must not move its beginning: a time that was missed stays due.
-            if before is None or before.spec != spec:
+            if not self._is(path, spec):
                 files.replace(path, msgspec.json.encode(Kept(spec=spec, since=self._clock())))
 
     def get(self, name: str) -> ScheduleSpec:
@@ -61,3 +60,12 @@ class LocalSchedules:
             return msgspec.json.decode(path.read_bytes(), type=Kept)
         except FileNotFoundError:
             return None
+        except msgspec.MsgspecError as error:
+            raise Corrupt(f"schedule {path.stem} is not readable ({path}): {error}", hint="toolkit deploy") from error
+
+    def _is(self, path: Path, spec: ScheduleSpec) -> bool:
+        try:
+            kept = self._read(path)
+        except Corrupt:
+            return False  # to be replaced
+        return kept is not None and kept.spec == spec

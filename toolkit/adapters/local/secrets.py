@@ -25,12 +25,13 @@ class LocalSecrets:
     def get(self, name: str) -> str:
         with files.translated(f"read secret {name}"):
             try:
-                return self._path(name).read_bytes().decode("utf-8")
-            except FileNotFoundError:
-                raise NotFound(f"no secret {name!r}", hint=f"toolkit secrets set {name}") from None
-            except UnicodeDecodeError:
-                # The error holds the bytes, so it must not even be the cause.
-                raise Corrupt(f"secret {name!r} is not UTF-8 text", hint=f"toolkit secrets set {name}") from None
+                data = self._path(name).read_bytes()
+            except FileNotFoundError as error:
+                raise NotFound(f"no secret {name!r}", hint=f"toolkit secrets set {name}") from error
+        # Raised outside of any handler: Python's own error holds the bytes, and would hang on ours as its context.
+        if (value := _text(data)) is None:
+            raise Corrupt(f"secret {name!r} is not UTF-8 text", hint=f"toolkit secrets set {name}")
+        return value
 
     def put(self, name: str, value: str) -> None:
         path, data = self._path(name), secret.check_value(name, value)
@@ -50,3 +51,10 @@ class LocalSecrets:
 
     def _path(self, name: str) -> Path:
         return self._folder / secret.check_name(name)
+
+
+def _text(data: bytes) -> str | None:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
