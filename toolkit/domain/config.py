@@ -44,6 +44,9 @@ class SplitConfig(Table):
 class DataConfig(Table):
     source: str | list[str] = Field("data/*", description="files, globs or store URIs: CSV, Parquet, JSON Lines")
     label: str = Field("", description="the column to predict")
+    task: Literal["auto", "classification", "regression"] = Field(
+        "auto", description="auto: text, booleans and integers of at most 20 values are classes"
+    )
     time: str = Field("", description="the event time column, if any")
     id: list[str] = Field([], description="columns that name a row: never features")
     ignore: list[str] = Field([], description="columns left out (init writes those that give the label away)")
@@ -57,6 +60,11 @@ class DataConfig(Table):
     split: SplitConfig = SplitConfig()
     schema_file: str = Field("", description="the contract written by `toolkit init`, checked at every ingest")
     max_null_share: float = Field(1.0, ge=0, le=1, description="refuse a feature column with more nulls than this")
+    strict: bool = Field(False, description="values outside the contract's ranges and categories refuse an ingest")
+    trusted: list[str] = Field(
+        [],
+        description="features that tell the label nearly perfectly and are known beforehand: the gate lets them pass",
+    )
 
 
 class TrainConfig(Table):
