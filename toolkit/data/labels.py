@@ -1,0 +1,115 @@
+"""The label: is it there, what does it ask for, can anything be learnt from it.
+
+Text and booleans are classes; so is any label of exactly two values, and an integer label of at most 20 (wine quality
+3..9 is seven classes; a house price is a number). Everything else is a quantity. `models.data` reads a label the same
+way.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from toolkit.data.findings import Finding
+from toolkit.domain.errors import DataError
+from toolkit.domain.records import Task
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FEW_CLASSES = 20
+MOST_CLASSES = 200
+
+
+def present(columns: Sequence[str], label: str) -> None:
+    """DataError names the nearest of `columns`."""
+    if label in columns:
+        return
+    near = [name for name in columns if name.casefold() == label.casefold()]
+    near = near or difflib.get_close_matches(label, columns, 3, 0.5)
+    known = ", ".join(map(repr, columns[:12])) + (" ..." if len(columns) > 12 else "")
+    raise DataError(
+        f"there is no column {label!r}; the columns are {known}",
+        hint=f"did you mean {' or '.join(map(repr, near))}?" if near else "name one of them",
+    )
+
+
+def labelled(frame: pl.DataFrame, label: str, *, drop: bool) -> tuple[pl.DataFrame, list[Finding]]:
+    """The rows that have a label. DataError where some have none and `drop` is not set, or none has one."""
+    import polars as pl
+
+    present(frame.columns, label)
+    missing = frame[label].is_null()
+    count = int(missing.sum())
+    if count == 0:
+        return frame, []
+    if count == len(frame):
+        raise DataError(f"label {label!r} is missing in all {count:,} rows", hint="choose another label column")
+    if not drop:
+        rows = ", ".join(str(row + 1) for row in missing.arg_true().head(5))
+        more = ", ..." if count > 5 else ""
+        raise DataError(
+            f"label {label!r} is missing in {count:,} of {len(frame):,} rows (rows {rows}{more})",
+            hint='drop them in prepare, or set "nullable": true for the label in the schema file to have them dropped',
+        )
+    text = f"{count:,} of {len(frame):,} rows have no label: they are dropped"
+    return frame.filter(pl.col(label).is_not_null()), [Finding(kind="label-missing", column=label, text=text)]
+
+
+def task_of(values: pl.Series) -> Task:
+    """What the label asks for. `values` has no nulls and a dtype of the contract.
+
+    Raises DataError: one value only, a date, infinite numbers, more classes than can be learnt.
+    """
+    import polars as pl
+
+    label = values.name
+    distinct = values.n_unique()
+    if distinct < 2:
+        raise DataError(
+            f"label {label!r} has one value only ({values[0]!r}): there is nothing to learn",
+            hint="choose another label column, or data with more than one outcome",
+        )
+    if values.dtype.is_temporal():
+        kind = values.dtype.base_type().__name__.lower()
+        raise DataError(
+            f"label {label!r} is a {kind}: predict a number or a class made from it",
+            hint="make the label in prepare",
+        )
+    if distinct == 2 or values.dtype in (pl.String, pl.Boolean):
+        return _classes(values, distinct)
+    if values.dtype.is_integer() and distinct <= FEW_CLASSES:
+        return _classes(values, distinct)
+    if values.dtype.is_float() and not values.is_finite().all():
+        raise DataError(f"label {label!r} holds infinite values", hint="remove or cap them in prepare")
+    return "regression"
+
+
+def _classes(values: pl.Series, distinct: int) -> Task:
+    if distinct > MOST_CLASSES or (distinct > 20 and distinct > len(values) / 2):
+        raise DataError(
+            f"label {values.name!r} has {distinct:,} different texts in {len(values):,} rows: these are not classes",
+            hint="choose another label column, or group its values in prepare",
+        )
+    return "binary" if distinct == 2 else "multiclass"
+
+
+def classes(values: pl.Series) -> tuple[str, ...]:
+    """The classes as text, in the order of the values."""
+    import polars as pl
+
+    found = values.unique().sort()
+    if found.dtype == pl.Float64 and (found == found.round()).all():
+        found = found.cast(pl.Int64)
+    return tuple(found.cast(pl.String).to_list())
+
+
+def rare(values: pl.Series) -> list[Finding]:
+    """Classes of a single row: they can be trained on or tested, not both."""
+    counts = values.value_counts(sort=True)
+    lonely = counts.filter(counts["count"] < 2)[values.name].to_list()
+    if not lonely:
+        return []
+    text = f"{len(lonely)} classes have one row only ({', '.join(map(str, lonely[:5]))}): kept in the training rows"
+    return [Finding(kind="rare-class", column=values.name, text=text)]
