@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST ?= $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: demo test test-all lint bench clean
+.PHONY: demo test test-all lint readme bench clean
 
 demo: .venv/.demo
 	$(BIN)/toolkit demo
@@ -22,6 +22,10 @@ lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+readme: .venv/.dev
+	$(BIN)/python -m tests.house.readme
+	$(PYTEST) tests/conformance --parity=write
 
 bench: .venv/.dev
 	$(BIN)/python -m benchmarks

@@ -43,3 +43,35 @@ _session: pytest.Session | None = None
 def pytest_sessionstart(session: pytest.Session) -> None:
     global _session  # logreport is given no session
     _session = session
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--parity", choices=["check", "write"], default="check", help="compare or write the README's table"
+    )
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """On the controlling process, after a full run of the suites: the table in the README is what was shown."""
+    from tests.house import readme
+
+    shown = session.config.stash[COLLECTED]
+    if hasattr(session.config, "workerinput") or not _all_ran(shown):
+        return
+    text, made = readme.README.read_text(), parity.table(shown)
+    if session.config.getoption("--parity") == "write":
+        readme.README.write_text(readme.replaced(text, "parity", made))
+    elif readme.section(text, "parity") != made:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.write_line("the README's parity table is not what the suites showed: make readme", red=True)
+
+
+def _all_ran(shown: list[parity.Shown]) -> bool:
+    """Every claim of every provider was looked at: not so when only some tests were asked for."""
+    from toolkit.bootstrap import providers
+    from toolkit.domain.capabilities import PROMISES
+
+    looked_at = {(case.provider, case.claim) for case in shown}
+    return all((name, claim) in looked_at for name in providers.names() for claim in PROMISES)
