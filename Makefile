@@ -25,7 +25,7 @@ lint: .venv/.dev
 
 readme: .venv/.dev
 	$(BIN)/python -m tests.house.readme
-	$(PYTEST) tests/conformance --parity=write
+	PARITY=write $(PYTEST) tests/conformance
 
 bench: .venv/.dev
 	$(BIN)/python -m benchmarks

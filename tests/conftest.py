@@ -6,7 +6,11 @@ import os
 
 import pytest
 
+from tests.house import collecting
+from tests.house.collecting import pytest_runtest_logreport, pytest_sessionfinish
 from tests.support import Shell
+
+__all__ = ["pytest_runtest_logreport", "pytest_sessionfinish"]
 
 
 @pytest.fixture(autouse=True)
@@ -24,3 +28,8 @@ def shell() -> Shell:
 @pytest.fixture(scope="module")
 def module_shell() -> Shell:
     return Shell()
+
+
+@pytest.fixture(autouse=True)
+def _parity(request: pytest.FixtureRequest) -> None:
+    collecting.note(request)
