@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec.structs import replace
 
+from toolkit.data.labels import task_of as task_by_rule
 from toolkit.domain import wire
 from toolkit.domain.errors import DataError, missing_extra
 from toolkit.domain.records import Column, Feature, Schema, Task
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 Wanted = Literal["auto", "classification", "regression"]
-FEW_CLASSES = 20  # an integer label with at most this many values is a class
 MANY_CATEGORIES = 100  # a text feature with more values than this does not list them in the signature
 
 
@@ -91,20 +91,20 @@ def labelled(rows: pl.DataFrame, label: Column) -> pl.DataFrame:
 
 
 def task_of(rows: pl.DataFrame, label: Column, wanted: Wanted = "auto") -> Task:
-    """What a label asks for: text, booleans and integers of few values are classes, other numbers are values."""
-    distinct = rows[label.name].n_unique()
-    if rows.is_empty() or rows[label.name].null_count():
-        raise DataError(f"label {label.name!r} is missing in {rows[label.name].null_count()} of {len(rows)} rows")
-    if distinct < 2:
-        raise DataError(f"label {label.name!r} has one value only in the training rows: there is nothing to learn")
-    if label.dtype in ("date", "datetime"):
-        raise DataError(f"label {label.name!r} is a {label.dtype}: predict a number or a class made from it in prepare")
-    few = label.dtype in ("string", "bool") or (label.dtype == "int64" and distinct <= FEW_CLASSES) or distinct == 2
-    if wanted == "regression" and label.dtype == "string":
+    """What a label asks for (`toolkit.data.labels` has the rule), unless a person has said it in `data.task`."""
+    import polars as pl
+
+    values = rows[label.name]
+    if rows.is_empty() or values.null_count():
+        raise DataError(f"label {label.name!r} is missing in {values.null_count()} of {len(rows)} rows")
+    if wanted != "regression":
+        found = task_by_rule(values)
+        return "multiclass" if wanted == "classification" and found == "regression" else found
+    if values.dtype == pl.String:
         raise DataError(f"label {label.name!r} is text: regression needs numbers", hint='set data.task = "auto"')
-    if wanted == "regression" or (wanted == "auto" and not few):
-        return "regression"
-    return "binary" if distinct == 2 else "multiclass"
+    if values.n_unique() < 2:
+        raise DataError(f"label {label.name!r} has one value only in the training rows: there is nothing to learn")
+    return "regression"
 
 
 def signature_features(rows: pl.DataFrame, schema: Schema) -> tuple[Feature, ...]:

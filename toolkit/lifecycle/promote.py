@@ -1,0 +1,63 @@
+"""Move an alias to a model version, once its gates pass.
+
+Promotion is one journal entry. Whoever appends first wins; the loser is told who did. Compared is with who holds the
+alias: where that changes while the gates are judged, the promotion is a conflict and not a surprise.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from toolkit.domain.errors import ConfigError
+from toolkit.domain.records import ModelVersion
+from toolkit.lifecycle import evaluate, find
+from toolkit.ports.context import Context
+from toolkit.quality import gates as judge
+from toolkit.quality.gates import GateResult
+from toolkit.state.registry import CHAMPION, Registry
+
+
+@dataclass(frozen=True)
+class Promoted:
+    """`previous` is the holder before, 0 for nobody; `gates` what was judged, all passed."""
+
+    alias: str
+    version: int
+    previous: int
+    gates: tuple[GateResult, ...]
+
+
+def run(
+    ctx: Context, version: int | None = None, *, alias: str = CHAMPION, reason: str = "", gates: bool = True
+) -> Promoted:
+    """Promote `version` (default: the latest) of the project's model.
+
+    Raises GateFailed (each gate that refuses, with measured value and threshold), NotFound, Conflict (the winner),
+    DataError (the champion cannot be measured on the candidate's rows), ConfigError (no gates and no reason).
+    """
+    if not gates and not reason:
+        raise ConfigError("promoting past the gates needs a reason, which is recorded", hint="--no-gates --reason WHY")
+    candidate = find.version(ctx, "latest" if version is None else version)
+    registry = Registry(ctx.store, ctx.project.model_name)
+    holder = registry.holder(alias)
+    judged = _judged(ctx, candidate, registry.holder(CHAMPION)) if gates else []
+    moved = registry.move(
+        alias,
+        to=candidate.version,
+        expect=holder.version if holder else 0,
+        actor=ctx.actor,
+        reason=reason or "gates passed",
+        op=uuid.uuid4().hex,
+        time=ctx.clock(),
+    )
+    return Promoted(alias, moved.version, moved.previous, tuple(judged))
+
+
+def _judged(ctx: Context, candidate: ModelVersion, champion: ModelVersion | None) -> list[GateResult]:
+    """Every gate of the configuration, passed; with no champion (or the candidate as champion) only absolute ones."""
+    policy = ctx.project.gates
+    if champion is None or champion.version == candidate.version or not any(g.max_drop is not None for g in policy):
+        return judge.require(policy, candidate.metrics)
+    ours, theirs = evaluate.compared(ctx, candidate, champion)
+    return judge.require(policy, ours, theirs)

@@ -1,0 +1,52 @@
+"""What a deployed thing is told: the ports of its target and what it is for, as one environment variable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from toolkit.domain.errors import PlanError
+from toolkit.domain.specs import PORTS, Runtime
+from toolkit.ports.context import Context
+from toolkit.state.blobs import Blobs
+
+VARIABLE = "TOOLKIT_RUNTIME"
+MAX_BYTES = 3_500  # of the 4 KiB that a function's whole environment may have
+
+
+def runtime(
+    ctx: Context,
+    *,
+    ports: Sequence[str] = PORTS,
+    endpoint: str = "",
+    model: str = "",
+    model_version: int = 0,
+    model_digest: str = "",
+    config: bool = False,
+    values: dict[str, Any] | None = None,
+) -> dict[str, str]:
+    """{"TOOLKIT_RUNTIME": JSON of `specs.Runtime`} for something that is started on ctx's target.
+
+    With `config` the project's configuration is stored as a blob and named by its digest. PlanError where it is too
+    long for a function's environment.
+    """
+    told = Runtime(
+        project=ctx.project.name,
+        target=ctx.target,
+        endpoint=endpoint,
+        model=model,
+        model_version=model_version,
+        model_digest=model_digest,
+        config=Blobs(ctx.store).put(ctx.project.model_dump_json().encode()) if config else "",
+        ports={port: ctx.bindings[port] for port in ports},
+        values=values or {},
+    )
+    text = msgspec.json.encode(told, order="sorted").decode()
+    if len(text.encode()) > MAX_BYTES:
+        raise PlanError(
+            f"what the job or function has to be told has {len(text.encode()):,} bytes, over {MAX_BYTES:,}",
+            hint="shorten the settings of the target's providers",
+        )
+    return {VARIABLE: text}

@@ -1,0 +1,85 @@
+"""Is a registered model still what it was? Every byte, the graph, the certificate, and the metrics measured again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from toolkit.domain import codec
+from toolkit.domain.errors import ToolkitError
+from toolkit.domain.records import ModelManifest, ModelVersion
+from toolkit.lifecycle import evaluate, find
+from toolkit.ports.context import Context
+from toolkit.state.blobs import Blobs
+
+CLOSE = 1e-6  # metrics of another machine's arithmetic
+
+
+def run(ctx: Context, version: str | int = "latest") -> list[str]:
+    """What is wrong with it, one line each; empty if nothing is. NotFound: no such version."""
+    found = find.version(ctx, version)
+    findings = list(_bytes(ctx, found))
+    if findings:
+        return findings  # nothing further can be read
+    manifest = find.manifest(ctx, found)
+    return [*_contents(manifest, found, ctx), *_certificate(manifest), *_answers(ctx, found, manifest)]
+
+
+def _bytes(ctx: Context, version: ModelVersion) -> Iterator[str]:
+    """The manifest and every file of it: there, and with the digest that names it."""
+    blobs = Blobs(ctx.store)
+    try:
+        manifest = codec.decode(blobs.get(version.digest), ModelManifest, where="the manifest")
+    except ToolkitError as error:
+        yield f"manifest: {error.message}"
+        return
+    for role, digest in sorted(manifest.files.items()):
+        try:
+            size = len(blobs.get(digest))
+        except ToolkitError as error:
+            yield f"{role}: {error.message}"
+            continue
+        if size != manifest.sizes.get(role):
+            yield f"{role}: has {size} bytes, the manifest says {manifest.sizes.get(role)}"
+
+
+def _contents(manifest: ModelManifest, version: ModelVersion, ctx: Context) -> Iterator[str]:
+    """The baseline is of this signature; the registry tells the same of it as the manifest."""
+    from toolkit.quality.baseline import from_bytes, signature_digest
+
+    signature = manifest.signature
+    if manifest.model != ctx.project.model_name:
+        yield f"manifest: it is of model {manifest.model!r}"
+    try:
+        baseline = from_bytes(Blobs(ctx.store).get(manifest.files["profile"]))
+    except (ToolkitError, KeyError) as error:
+        yield f"profile: {error}"
+        return
+    if baseline.signature != signature_digest(signature.features, signature.task, signature.classes):
+        yield "profile: it was made for another signature"
+
+
+def _certificate(manifest: ModelManifest) -> Iterator[str]:
+    parity = manifest.parity
+    if parity is None:
+        yield "parity: there is no certificate that it answers as the native model"
+    elif parity.max_difference > parity.tolerance or parity.label_mismatches or not parity.rows:
+        yield (
+            f"parity: the certificate shows a difference of {parity.max_difference:g} (allowed {parity.tolerance:g}) "
+            f"and {parity.label_mismatches} other labels on {parity.rows} rows"
+        )
+
+
+def _answers(ctx: Context, version: ModelVersion, manifest: ModelManifest) -> Iterator[str]:
+    """It loads as an endpoint loads it (graph walk included) and is as good as it was on its test rows."""
+    try:
+        model = evaluate.loaded(ctx, version)
+        rows, label = evaluate.test_rows(ctx, manifest)
+        measured = evaluate.measured(model, rows, label)
+    except ToolkitError as error:
+        yield f"{error.code}: {error.message}"
+        return
+    for name, value in manifest.metrics.items():
+        now = measured.get(name)
+        if now is None or not math.isclose(now, value, rel_tol=CLOSE, abs_tol=CLOSE):
+            yield f"metric {name}: recorded {value:.6g}, measured now {'nothing' if now is None else f'{now:.6g}'}"
