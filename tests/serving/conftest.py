@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,8 +18,11 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from toolkit.adapters.memory.store import forget, open_store
 from toolkit.domain import codec, digest, wire
 from toolkit.domain.records import Feature, ModelManifest, Signature, Split
+from toolkit.ports.store import Store
+from toolkit.quality.baseline import Baseline, build_baseline
 from toolkit.serving.app import App, Info, create_app
 from toolkit.serving.model import Model, load
 from toolkit.serving.settings import Limits
@@ -240,3 +243,34 @@ def app(binary: Model) -> App:
 @pytest.fixture
 def client(app: App) -> Client:
     return Client(app)
+
+
+@pytest.fixture(scope="session")
+def baseline(binary_files: Files) -> Baseline:
+    data, pipeline = binary_files.frame, binary_files.pipeline
+    scores = pipeline.predict_proba(data)[:, 1].tolist()
+    columns = {f.name: data[f.name].tolist() for f in FEATURES}
+    labels = pipeline.predict(data).tolist()
+    return build_baseline(columns, FEATURES, scores, labels, "binary", ("late", "on time"))
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    name = request.node.nodeid
+    yield open_store({"name": name})
+    forget(name)
+
+
+class Clock:
+    """Seconds since 1970, moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1_372_680_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()

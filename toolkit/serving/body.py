@@ -8,7 +8,9 @@ longer than `body_seconds` to send: 408.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+import functools
+import types
+from collections.abc import Awaitable, Callable, Generator, Mapping, MutableMapping
 from typing import Any
 
 from toolkit.serving.problems import Problem
@@ -29,11 +31,7 @@ async def read(headers: Mapping[bytes, bytes], receive: Receive, limits: Limits)
     length = headers.get(b"content-length", b"")
     if length.isdigit() and int(length[:20]) > limits.max_body:
         raise _too_large(limits)
-    try:
-        async with asyncio.timeout(limits.body_seconds):
-            data = await _collect(receive, limits)
-    except TimeoutError as error:
-        raise Problem(408, "slow-request", f"the body did not arrive within {limits.body_seconds:g} s") from error
+    data = await _collect(receive, limits)
     return _unpack(data, limits) if encoding == b"gzip" else data
 
 
@@ -59,26 +57,63 @@ def _accept(headers: Mapping[bytes, bytes]) -> bytes:
 
 
 async def _collect(receive: Receive, limits: Limits) -> bytes:
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise Disconnected
-    data: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        if len(data) > limits.max_body:
-            raise _too_large(limits)
-        return data
-    chunks, size = [data], len(data)
-    while message.get("more_body"):
-        if size > limits.max_body:
-            raise _too_large(limits)
-        message = await receive()
+    """Most bodies are one message that is there already, so the clock is started only when there is a wait: a timer
+    costs as much as decoding a row."""
+    coming = receive().__await__()
+    try:
+        waiting = next(coming)
+    except StopIteration as arrived:
+        message: Message = arrived.value
+        data: bytes = message.get("body", b"")
+        if message["type"] == "http.request" and not message.get("more_body"):
+            if len(data) > limits.max_body:
+                raise _too_large(limits) from None
+            return data
+        first = _at_hand(message)
+    else:
+        first = _resume(coming, waiting)
+    try:
+        async with asyncio.timeout(limits.body_seconds):
+            return await _join(first, receive, limits)
+    except TimeoutError as error:
+        raise Problem(408, "slow-request", f"the body did not arrive within {limits.body_seconds:g} s") from error
+
+
+async def _join(first: Awaitable[Message], receive: Receive, limits: Limits) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    message = await first
+    while True:
         if message["type"] == "http.disconnect":
             raise Disconnected
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
-    if size > limits.max_body:
-        raise _too_large(limits)
-    return b"".join(chunks)
+        if size > limits.max_body:
+            raise _too_large(limits)
+        if not message.get("more_body"):
+            return b"".join(chunks)
+        message = await receive()
+
+
+async def _at_hand(message: Message) -> Message:
+    return message
+
+
+@types.coroutine
+def _resume(coming: Any, waiting: Any) -> Generator[Any, Any, Message]:
+    """Go on with what was started by hand and now waits for `waiting`."""
+    while True:
+        try:
+            sent = yield waiting
+        except BaseException as error:
+            step = functools.partial(coming.throw, error)
+        else:
+            step = functools.partial(coming.send, sent)
+        try:
+            waiting = step()
+        except StopIteration as arrived:
+            message: Message = arrived.value
+            return message
 
 
 def _unpack(data: bytes, limits: Limits) -> bytes:

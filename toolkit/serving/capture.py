@@ -121,7 +121,7 @@ class Capture:
         self._counter, self._settings, self._clock = counter, settings, clock
         self._names = [f.name for f in model.signature.features]
         self._classes = {text: i for i, text in enumerate(model.signature.classes)}
-        self._open: dict[str, _Hour] = {}
+        self._open: dict[int, _Hour] = {}
         self._rows = 0
         self._flushed = 0.0
         self._pending: deque[_Pending] = deque()
@@ -146,10 +146,10 @@ class Capture:
                     self.counts["capture_dropped_rows_total"] += batch.rows
                     return
                 hour = self._open[name] = _Hour(self._counter() if self._counter else None)
-            self._rows += batch.rows
-            hour.rows += batch.rows
             if hour.counter is not None:
                 self._count(hour.counter, batch, prediction)
+            self._rows += batch.rows
+            hour.rows += batch.rows
             if self._rows <= self._settings.max_buffered:
                 self._keep(hour, prefix, batch, prediction)
                 self.counts["capture_rows_total"] += batch.rows
@@ -195,8 +195,12 @@ class Capture:
         if not self._writing():
             self._flushed = self._clock()
             self._seal()
-            self._thread = threading.Thread(target=self._write, name="toolkit-capture", daemon=True)
-            self._thread.start()
+            try:
+                thread = threading.Thread(target=self._write, name="toolkit-capture", daemon=True)
+                thread.start()
+                self._thread = thread
+            except RuntimeError as error:  # no thread to be had: the objects stay pending
+                _log(f"captured predictions not written, will be tried again: {error}")
         if wait > 0 and self._thread is not None:
             self._thread.join(wait)
         return not self._pending and not self._rows
@@ -216,14 +220,21 @@ class Capture:
         """Turn the open hours into objects. Runs in the request, so that the thread shares nothing but the queue."""
         hours, self._open, self._rows = self._open, {}, 0
         for name, hour in hours.items():
-            start, unique = ids.start_of(name), os.urandom(16).hex()
-            counted = self._take(hour.counter) if hour.counter is not None else None
-            if counted:
-                key = keys.profile(self._target, self._endpoint, self._model.digest, start, unique)
-                self._enqueue(_Pending(key, counted, hour.rows))
-            if hour.requests:
-                key = keys.capture(self._target, self._endpoint, start, unique)
-                self._enqueue(_Pending(key, codec.encode(self._captured(name, hour)), 0 if counted else hour.rows))
+            try:
+                self._seal_hour(name, hour)
+            except Exception as error:
+                self.counts["capture_dropped_rows_total"] += hour.rows
+                _log(f"captured predictions of an hour are lost: {error!r}")
+
+    def _seal_hour(self, name: int, hour: _Hour) -> None:
+        start, unique = ids.start_of_hour(name), os.urandom(16).hex()
+        counted = self._take(hour.counter) if hour.counter is not None else None
+        if counted:
+            key = keys.profile(self._target, self._endpoint, self._model.digest, start, unique)
+            self._enqueue(_Pending(key, counted, hour.rows))
+        if hour.requests:
+            key = keys.capture(self._target, self._endpoint, start, unique)
+            self._enqueue(_Pending(key, codec.encode(self._captured(start, hour)), 0 if counted else hour.rows))
 
     def _take(self, counter: Any) -> bytes | None:
         totals = counter.totals()
@@ -233,13 +244,13 @@ class Capture:
         counted: bytes | None = counter.take()
         return counted
 
-    def _captured(self, name: str, hour: _Hour) -> Captured:
+    def _captured(self, start: str, hour: _Hour) -> Captured:
         return Captured(
             endpoint=self._endpoint,
             model=self._model.name,
             model_version=self._version,
             model_digest=self._model.digest,
-            hour=name,
+            hour=start,
             flushed=times.now(),
             classes=self._model.signature.classes,
             requests=hour.requests,

@@ -54,7 +54,7 @@ class Feedback:
             raise Problem(413, "too-many-days", f"labels of {len(days)} days in one request; at most {MAX_DAYS}")
         for day, (found, labels) in days.items():
             record = Labels(endpoint=self._endpoint, day=day, received=times.now(), ids=found, labels=labels)
-            key = keys.feedback(self._target, self._endpoint, ids.start_of(day), os.urandom(16).hex())
+            key = keys.feedback(self._target, self._endpoint, day, os.urandom(16).hex())
             try:
                 self._store.put(key, codec.encode(record), CREATE)
             except ToolkitError as error:

@@ -30,15 +30,16 @@ def moment_ms(prediction_id: str) -> int | None:
     return moment if moment <= _LATEST else None
 
 
-def hour(moment_ms: int) -> str:
-    """The hourly window a moment falls into, as it stands in keys: '2013-07-01T12' (UTC)."""
-    return datetime.fromtimestamp(moment_ms // 1000, UTC).strftime("%Y-%m-%dT%H")
+def hour(moment_ms: int) -> int:
+    """The hourly window a moment falls into: whole hours since 1970."""
+    return moment_ms // 3_600_000
+
+
+def start_of_hour(hour: int) -> str:
+    """Its first moment: '2013-07-01T12:00:00Z'."""
+    return datetime.fromtimestamp(hour * 3600, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def day(moment_ms: int) -> str:
-    return hour(moment_ms)[:10]
-
-
-def start_of(window: str) -> str:
-    """The first moment of an hour or a day, RFC 3339."""
-    return f"{window}:00:00Z" if "T" in window else f"{window}T00:00:00Z"
+    """The day a moment falls into, as its first moment: '2013-07-01T00:00:00Z'."""
+    return start_of_hour(moment_ms // 86_400_000 * 24)

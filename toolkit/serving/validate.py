@@ -106,6 +106,8 @@ class Validator:
                     values[i] = fields.days(values[i])
                 row = tuple(values)
             return Batch(1, row=row)
+        if not rows:
+            return Batch(0, columns=[])
         columns: list[Sequence[Any]] = list(zip(*map(astuple, rows), strict=True))
         return Batch(len(rows), columns=self._in_days(columns))
 
