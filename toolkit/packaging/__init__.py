@@ -11,8 +11,8 @@
 Decisions, each measured:
 
 - **Bytes are a function of the inputs.** Zip records are written by hand: sorted names, one date, one mode. Bytecode is
-  unchecked-hash (in a zip with fixed dates a timestamp .pyc is worth as much as none) and made so that its bytes do
-  not depend on the process that made it (`_compile`). Two machines agree where their zlib does.
+  unchecked-hash (in a zip with fixed dates a timestamp .pyc is worth as much as none) and compiled in processes whose
+  history is fixed (`_compile`). Two machines agree where their zlib does.
 - **A bundle is a merge of layers.** Wheels and our own source change seldom, models often. Each layer is kept as a zip
   of its own under the user's cache, and its members are copied without being compressed again: a new model in the
   bundle costs 0.2 s where the first build costs three.

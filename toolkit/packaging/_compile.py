@@ -1,12 +1,11 @@
-"""Run by the target's interpreter, as a file: `python -I -S _compile.py ROOT < names`. Imports nothing of ours.
+"""Run by the target's interpreter, as a file: `python -P -s -S _compile.py ROOT < names`. Imports nothing of ours.
 
 Compiles each named file (relative paths, one a line) and writes `__pycache__/NAME.TAG.pyc` beside it, as unchecked-hash
 bytecode: read without looking at the source's date. Prints the names that do not compile.
 
-Equal source must give equal bytes in any process. The path compiled in is the relative one (the import system puts
-the real one back). And marshal marks an object as shared when its reference count is not one, which for an interned
-name depends on what else the process has loaded: so a reloaded copy is dumped while the original is alive, and every
-name is shared for certain.
+Equal source must give equal bytes. The path compiled in is the relative one (the import system puts the real one
+back). Marshal's output depends a little on what the process did before (which one-character strings are interned, how
+a set's items collide): so the caller fixes the environment, the hash seed, the share of files and their order.
 """
 
 import marshal
@@ -15,12 +14,12 @@ import sys
 from importlib.util import MAGIC_NUMBER, cache_from_source, source_hash
 
 UNCHECKED_HASH = (1).to_bytes(4, "little")
+CHARACTERS = [sys.intern(chr(code)) for code in range(256)]
 
 
 def bytecode(source: bytes, name: str) -> bytes:
     code = compile(source, name, "exec", dont_inherit=True, optimize=0)
-    copy = marshal.loads(marshal.dumps(code))  # noqa: S302  # our own bytes, a line ago
-    return MAGIC_NUMBER + UNCHECKED_HASH + source_hash(source) + marshal.dumps(copy)
+    return MAGIC_NUMBER + UNCHECKED_HASH + source_hash(source) + marshal.dumps(code)
 
 
 def main(root: str, names: list[str]) -> None:

@@ -30,6 +30,12 @@ _END = struct.Struct("<4s4H2LH")
 
 Content = bytes | Path
 
+# what zipfile lets escape for damaged bytes
+DAMAGED: tuple[type[Exception], ...] = (
+    zipfile.BadZipFile, struct.error, zlib.error, ValueError, IndexError, EOFError, NotImplementedError, RuntimeError,
+    OverflowError,
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -131,7 +137,7 @@ def read(path: Path) -> dict[str, Member]:
             entries = archive.infolist()
         data = memoryview(path.read_bytes())
         return {entry.filename: _member(entry, data) for entry in entries}
-    except (zipfile.BadZipFile, struct.error) as error:
+    except DAMAGED as error:
         raise Corrupt(f"{path} is not a readable zip: {error}") from error
 
 

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from toolkit.domain import digest
 from toolkit.domain.errors import PlanError
 
+SHARES = 4
 _SCRIPT = Path(__file__).with_name("_compile.py")
 _ASK = "import sys, platform; print(*sys.version_info[:3], sys.implementation.cache_tag, sys.executable)"
 
@@ -29,6 +31,11 @@ class Interpreter:
     path: str
     version: str
     tag: str
+
+
+def identity(by: Interpreter | None) -> list[str] | None:
+    """All that decides the bytes beside the sources: part of a layer's key."""
+    return [by.version, by.tag, digest.of_file(_SCRIPT), str(SHARES)] if by else None
 
 
 @cache
@@ -68,18 +75,27 @@ def _ask(path: str) -> Interpreter | None:
 
 
 def compile_tree(root: Path, by: Interpreter) -> list[str]:
-    """Write bytecode beside every .py file under `root`, on every core. Returns the files that do not compile."""
+    """Write bytecode beside every .py file under `root`, on every core. Returns the files that do not compile.
+
+    Always in as many shares, in one order, whatever the machine: see `_compile`.
+    """
     names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.py"))
-    cores = os.cpu_count() or 1
-    shares = [share for share in (names[n::cores] for n in range(cores)) if share]
-    with ThreadPoolExecutor(cores) as pool:
+    shares = [share for share in (names[n::SHARES] for n in range(SHARES)) if share]
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         return sorted(name for failed in pool.map(lambda share: _compile(root, share, by), shares) for name in failed)
 
 
 def _compile(root: Path, names: list[str], by: Interpreter) -> list[str]:
-    command = [by.path, "-I", "-S", "-W", "ignore", "-X", "utf8", str(_SCRIPT), str(root)]
+    command = [by.path, "-P", "-s", "-S", "-W", "ignore", "-X", "utf8", str(_SCRIPT), str(root)]
+    kept = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
     done = subprocess.run(
-        command, input="\n".join(names), capture_output=True, text=True, encoding="utf-8", check=False
+        command,
+        input="\n".join(names),
+        env={**kept, "PYTHONHASHSEED": "0"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
     )
     if done.returncode:
         raise PlanError(f"{by.path} could not compile {len(names)} files: {done.stderr.strip()[-300:]}")

@@ -34,7 +34,7 @@ def disk(what: str) -> Iterator[None]:
 
 def folder(name: str) -> Path:
     """`<cache>/driftloop/<name>`, made if need be."""
-    path = user_cache_path("driftloop") / name
+    path = user_cache_path("driftloop", appauthor=False) / name
     with disk("cannot make the cache folder"):
         path.mkdir(parents=True, exist_ok=True)
     return path

@@ -65,8 +65,10 @@ def unpack(data: bytes, folder: Path) -> list[str]:
             entries = packed.infolist()
             for entry in entries:
                 _check_entry(entry)
+            if sum(entry.file_size for entry in entries) > MAX_BYTES:
+                raise Corrupt(f"the code package claims more than {MAX_BYTES:,} bytes")
             contents = {entry.filename: packed.read(entry) for entry in entries}
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except archive.DAMAGED as error:
         raise Corrupt(f"the code package cannot be read: {error}", hint="toolkit audit verify") from error
     for name, content in contents.items():
         path = folder / name
@@ -81,8 +83,6 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
     safe = not re.search(r"[\\:\0]", entry.orig_filename) and not name.startswith("/")
     if not safe or not set(name.split("/")).isdisjoint({"", ".", ".."}) or stat.S_ISLNK(mode):
         raise Corrupt(f"the code package holds {entry.orig_filename!r}, which leads out of its folder")
-    if entry.file_size > MAX_BYTES:
-        raise Corrupt(f"{name} in the code package claims {entry.file_size:,} bytes")
 
 
 class Globs:

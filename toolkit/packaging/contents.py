@@ -17,8 +17,10 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "inference": ("onnxruntime", "numpy", "msgspec", "mangum", "fastapi", "pydantic"),
     "drift_check": ("numpy", "msgspec", "mangum", "fastapi", "pydantic"),
 }
-# provider -> what its adapter imports inside a function
-PROVIDER_NEEDS: dict[str, tuple[str, ...]] = {"local": (), "memory": ()}
+# provider -> function -> what the adapter imports inside that function
+PROVIDER_NEEDS: dict[str, dict[str, tuple[str, ...]]] = {
+    "local": {"drift_check": ("httpx2",)},  # alerts are posted to webhooks
+}
 # package -> what it asks for and never imports when it only predicts; left out where nothing else asks for it
 UNUSED: dict[str, frozenset[str]] = {"onnxruntime": frozenset({"flatbuffers", "protobuf", "packaging"})}
 
@@ -44,7 +46,8 @@ def requirements(function: str, providers: Iterable[str], extra: Iterable[str]) 
     """(requirements, constraints), both sorted: the function's own set pinned to this environment with what the user
     adds, and pins for all that they bring along. Raises MissingExtra where our own set is not installed."""
     given = {name_of(requirement): requirement.strip() for requirement in extra}
-    own = {*NEEDS.get(function, ()), *(name for provider in providers for name in PROVIDER_NEEDS.get(provider, ()))}
+    own = set(NEEDS.get(function, ()))
+    own.update(*(PROVIDER_NEEDS.get(provider, {}).get(function, ()) for provider in providers))
     pins = {name: f"{name}=={_version(name)}" for name in sorted(own - given.keys())}
     around = {name: version for name, version in _closure([*pins, *given]) if name not in given and name not in pins}
     return sorted([*pins.values(), *given.values()]), sorted(f"{name}=={version}" for name, version in around.items())

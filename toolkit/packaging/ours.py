@@ -2,15 +2,16 @@
 
 Imports inside functions are followed too, so nothing that can be imported is missing; those under TYPE_CHECKING are
 not. An adapter is opened by name, so the folder of every bound provider is taken whole. Cost of a new module: none.
+
+Files are read once: what a layer is named by is what it holds, also while someone is editing.
 """
 
 from __future__ import annotations
 
 import ast
-import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
 
 import toolkit
 from toolkit.domain import digest
@@ -23,103 +24,106 @@ PACKAGE = Path(toolkit.__file__).parent
 _NAME = PACKAGE.name
 _LEFT_OUT = frozenset({"__pycache__", "_shipped", "py.typed"})
 
+Files = Mapping[str, bytes]
+
 
 def layer(function: Path, providers: Iterable[str], by: Interpreter | None) -> dict[str, Member]:
     """Members of a bundle: the function's files at the root, our modules under toolkit/, bytecode where `by` is given.
 
     Raises ConfigError: no app.py, a syntax error, a key in a file.
     """
-    own = {path.relative_to(function).as_posix(): path for path in _files(function)}
+    own, package, adapters = read(function), read(PACKAGE, f"{_NAME}/"), sorted(providers)
     if "app.py" not in own:
         raise ConfigError(f"{function} is no function: it has no app.py")
-    secrets = [str(found) for name, path in own.items() if (found := scan.secret(name, path.read_bytes()))]
+    secrets = [str(found) for name, data in own.items() if (found := scan.secret(name, data))]
     if secrets:
         raise ConfigError(f"{function} would carry secrets: {'; '.join(secrets)}", hint="toolkit secrets set NAME")
-    state = {str(path.relative_to(base)): digest.of_file(path) for base in (PACKAGE, function) for path in _files(base)}
-    key = [state, sorted(own), sorted(providers), [by.version, by.tag] if by else None]
-    return layers.layer("ours", key, lambda: _make(own, providers, by))
+    state = {name: digest.of_bytes(data) for name, data in {**own, **package}.items()}
+    key = [state, adapters, bytecode.identity(by)]
+    return layers.layer("ours", key, lambda: _make(own, package, adapters, by))
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Every file below, hidden ones and what never ships aside."""
+def read(folder: Path, prefix: str = "") -> dict[str, bytes]:
+    """Name -> content of every file below, hidden ones and what never ships aside."""
+    found: dict[str, bytes] = {}
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.name in _LEFT_OUT:
             continue
         if path.is_dir():
-            yield from _files(path)
+            found |= read(path, f"{prefix}{path.name}/")
         else:
-            yield path
+            found[f"{prefix}{path.name}"] = path.read_bytes()
+    return found
 
 
-def _make(own: dict[str, Path], providers: Iterable[str], by: Interpreter | None) -> Iterator[Member]:
-    sources = [path for name, path in own.items() if name.endswith(".py")]
+def _make(own: Files, package: Files, adapters: list[str], by: Interpreter | None) -> Iterator[Member]:
+    sources = {name: data for name, data in own.items() if name.endswith(".py")}
+    files = {**own, **{name: package[name] for name in needed(sources, package, adapters)}}
     with tempfile.TemporaryDirectory(dir=cache.folder("work")) as work, cache.disk("cannot stage the function"):
         root = Path(work)
-        for name, path in {**own, **needed(sources, providers)}.items():
+        for name, data in files.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, root / name)
+            (root / name).write_bytes(data)
         failed = bytecode.compile_tree(root, by) if by else []
         if failed:
             raise ConfigError(f"Python {by.version if by else ''} cannot compile {', '.join(failed)}")
         yield from archive.pack_all({path.relative_to(root).as_posix(): path for path in wheels.files_below(root)})
 
 
-def needed(sources: Iterable[Path], providers: Iterable[str]) -> dict[str, Path]:
-    """Name in the bundle -> file, for every module of ours that these sources can come to import."""
-    known = {_dotted(path): path for path in _files(PACKAGE) if path.suffix == ".py"}
-    adapters = [f"{_NAME}.adapters.{provider}" for provider in providers]
-    pending = [module for path in sources for module in _imports(path, "")]
-    pending += [m for m in known if any(m == adapter or m.startswith(f"{adapter}.") for adapter in adapters)]
+def needed(sources: Files, package: Files, adapters: Iterable[str] = ()) -> list[str]:
+    """Names of the files in `package` that these sources can come to import, with the data files beside them."""
+    known = {_dotted(name): name for name in package if name.endswith(".py")}
+    opened = tuple(f"{_NAME}.adapters.{adapter}." for adapter in adapters)
+    pending = [module for name, data in sources.items() for module in _imports(name, data)]
+    pending += [module for module in known if f"{module}.".startswith(opened)]
     found: set[str] = set()
     while pending:
         module = pending.pop()
-        while module and module not in known:  # `from toolkit.x import name`: a module or a name in one
+        while module and module not in known:  # `from toolkit.x import name`: a module, or a name in one
             module = module.rpartition(".")[0]
-        if not module or module in found:
-            continue
-        found.add(module)
-        pending += [module.rpartition(".")[0], *_imports(known[module], module)]
-    files = [known[module] for module in found]
-    folders = {path.parent for path in files if path.name == "__init__.py"}
-    files += [path for folder in folders for path in _data(folder)]
-    return {f"{_NAME}/{path.relative_to(PACKAGE).as_posix()}": path for path in sorted(files)}
+        if module and module not in found:
+            found.add(module)
+            pending += [module.rpartition(".")[0], *_imports(known[module], package[known[module]])]
+    files = {known[module] for module in found}
+    return sorted(files | {name for name in package if _is_data(name, files, package)})
 
 
-def _dotted(path: Path) -> str:
-    parts = [_NAME, *path.relative_to(PACKAGE).with_suffix("").parts]
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+def _dotted(name: str) -> str:
+    return name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-def _data(package: Path) -> Iterator[Path]:
-    """What lies beside a package's modules and is no module: pages, tables."""
-    for path in sorted(package.iterdir()):
-        if path.name.startswith(".") or path.name in _LEFT_OUT or path.suffix == ".py":
-            continue
-        if path.is_file():
-            yield path
-        elif not (path / "__init__.py").exists():
-            yield from (below for below in _files(path) if below.suffix != ".py")
+def _is_data(name: str, taken: set[str], package: Files) -> bool:
+    """A file that is no module (a page, a table) and whose nearest package is taken."""
+    if name.endswith(".py"):
+        return False
+    for folder in PurePosixPath(name).parents:
+        if f"{folder}/__init__.py" in package:
+            return f"{folder}/__init__.py" in taken
+    return False
 
 
-def _imports(path: Path, module: str) -> Iterator[str]:
+def _imports(name: str, source: bytes) -> Iterator[str]:
     """Our modules that a file imports anywhere but under `if TYPE_CHECKING`."""
     try:
-        tree = ast.parse(path.read_bytes(), filename=str(path))
+        pending: list[ast.AST] = [ast.parse(source, filename=name)]
     except SyntaxError as error:
-        raise ConfigError(f"{path} line {error.lineno} is not valid Python: {error.msg}") from error
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    pending: list[ast.AST] = [tree]
+        raise ConfigError(f"{name} line {error.lineno} is not valid Python: {error.msg}") from error
     while pending:
         node = pending.pop()
         if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
             pending += node.orelse
             continue
         pending += ast.iter_child_nodes(node)
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
-            start = ".".join(part for part in (base, node.module or "") if part)
-            names = [f"{start}.{alias.name}" for alias in node.names]
-        yield from (name for name in names if name.split(".")[0] == _NAME)
+        yield from (found for found in _named(node, name) if found.split(".")[0] == _NAME)
+
+
+def _named(node: ast.AST, file: str) -> list[str]:
+    """Full dotted names of an import statement, relative ones resolved from the file's place."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    above = PurePosixPath(file).parent.parts
+    base = above[: len(above) - node.level + 1] if node.level else ()
+    start = ".".join([*base, *([node.module] if node.module else [])])
+    return [f"{start}.{alias.name}" for alias in node.names]

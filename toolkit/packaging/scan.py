@@ -19,6 +19,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from toolkit.packaging import archive
+
 KEY_FILES = re.compile(r"(.*\.env|\.env(\..+)?|id_(rsa|dsa|ecdsa|ed25519)|.*\.(pfx|p12|jks|keystore)|\.netrc|\.pypirc)")
 EXAMPLE_FILES = re.compile(r".*\.(example|sample|template|dist)")
 
@@ -38,7 +40,7 @@ _KEYS: tuple[tuple[str, bytes, re.Pattern[bytes]], ...] = (
             rb"(?i)aws.{0,20}secret.{0,20}['\"\s:=]{1,5}(?![A-Za-z0-9/+]{0,30}EXAMPLEKEY)[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"
         ),
     ),
-    ("a Google API key", b"AIza", re.compile(rb"\bAIza[0-9A-Za-z_-]{35}\b")),
+    ("a Google API key", b"AIza", re.compile(rb"\bAIza[0-9A-Za-z_-]{35}(?![0-9A-Za-z_-])")),
     ("an Azure storage key", b"AccountKey=", re.compile(rb"AccountKey=[A-Za-z0-9+/]{80,}={0,2}")),
     ("a GitHub token", b"gh", re.compile(rb"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{60})")),
     ("a Slack token", b"xox", re.compile(rb"\bxox[abpr]-[0-9]{6,}-[A-Za-z0-9-]{10,}")),
@@ -135,11 +137,11 @@ def _unwrapped(data: bytes) -> list[bytes]:
 def _zip_members(data: bytes) -> list[bytes]:
     found = []
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            for entry in archive.infolist()[:10_000]:
-                with archive.open(entry) as stream:
+        with zipfile.ZipFile(io.BytesIO(data)) as packed:
+            for entry in packed.infolist()[:10_000]:
+                with packed.open(entry) as stream:
                     found.append(stream.read(_PEEK))
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error, EOFError):
+    except archive.DAMAGED:
         return found
     return found
 

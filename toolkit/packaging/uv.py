@@ -29,7 +29,7 @@ def run(arguments: Sequence[str], *, cwd: Path, doing: str, hint: str = "") -> s
 
     `cwd` decides which project configuration uv sees; the user's own (uv.toml, UV_*) always applies.
     """
-    environment = {**os.environ, "NO_COLOR": "1", "UV_NO_PROGRESS": "1"}
+    environment = {**os.environ, "NO_COLOR": "1", "UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never"}
     environment.pop("VIRTUAL_ENV", None)  # or uv speaks of an environment that is not concerned
     done = subprocess.run(
         [find(), *arguments], cwd=cwd, env=environment, capture_output=True, text=True, encoding="utf-8", check=False

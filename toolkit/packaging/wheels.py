@@ -30,6 +30,8 @@ def resolved(requirements: list[str], constraints: list[str], python: str, platf
 
     Raises ConfigError with uv's reason: nothing fits together, or a package has no wheel for this Python and platform.
     """
+    if not requirements:
+        return ""
     key = digest.of_value(["wheels", 1, requirements, constraints, python, identity(platform)])
     kept = cache.folder("locks") / f"wheels-{key}.txt"
     if kept.is_file():
@@ -68,7 +70,9 @@ def without_unused(text: str) -> str:
 
 def layer(text: str, python: str, platform: str, by: Interpreter | None) -> dict[str, Member]:
     """Members of a bundle for a resolved text: site packages at the root, with bytecode where `by` is given."""
-    key = [text, python, identity(platform), trim.RULES, [by.version, by.tag] if by else None]
+    if not text:
+        return {}
+    key = [text, python, identity(platform), trim.RULES, bytecode.identity(by)]
     return layers.layer("wheels", key, lambda: _make(text, python, platform, by))
 
 
