@@ -9,7 +9,7 @@ from toolkit.domain import codec, times
 from toolkit.domain.records import Release, Signature
 from toolkit.ports.context import Context
 from toolkit.quality import metrics
-from toolkit.serving import capture, ids
+from toolkit.serving import capture
 from toolkit.serving.feedback import Labels
 from toolkit.state import keys
 
@@ -49,7 +49,7 @@ def _predictions(ctx: Context, release: Release, start: str, end: str) -> list[c
 def _labels(ctx: Context, release: Release, start: str, end: str) -> dict[str, str | float]:
     """id -> label. Labels are filed by the day of their prediction, so the day of `start` is read whole."""
     prefix = keys.feedbacks(ctx.target, release.endpoint)
-    first = keys.stamp(ids.start_of(start[:10]))
+    first = keys.stamp(f"{start[:10]}T00:00:00Z")
     found: dict[str, tuple[str, str | float]] = {}
     for meta in ctx.store.list(prefix, after=prefix + first):
         if meta.key >= prefix + keys.stamp(end):
