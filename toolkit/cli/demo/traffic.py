@@ -28,11 +28,12 @@ def replay(ctx: Context, function: str, frame: Any, month: str, seen: Replay, *,
     with ctx.report.track(f"replay {month}", sum(len(labels) for _, _, labels in days)) as advance:
         for moment, columns, labels in days:
             body = json.dumps({"columns": columns}).encode()
-            answer = _post(ctx, function, "/predict", body, moment)
+            # a day is told to be on record when it is answered: live traffic may wait a minute for that
+            answer = _post(ctx, function, "/predict", body, {"x-toolkit-time": moment, "x-toolkit-flush": "now"})
             predictions = answer["predictions"]
             if feedback:
                 known = [{"id": p["id"], "label": label} for p, label in zip(predictions, labels, strict=True)]
-                _post(ctx, function, "/feedback", json.dumps({"feedback": known}).encode(), moment)
+                _post(ctx, function, "/feedback", json.dumps({"feedback": known}).encode(), {})
             for prediction in predictions:
                 prediction.pop("id")
             seen.digest.update(json.dumps(predictions, sort_keys=True).encode())
@@ -55,8 +56,8 @@ def _days(ctx: Context, frame: Any, month: str) -> Iterator[tuple[str, dict[str,
         yield f"{day}T12:00:00Z", wire_columns(features), rows[config.label].cast(pl.String).to_list()
 
 
-def _post(ctx: Context, function: str, path: str, body: bytes, moment: str) -> Any:
-    headers = {"content-type": "application/json", "x-toolkit-time": moment}
+def _post(ctx: Context, function: str, path: str, body: bytes, more: dict[str, str]) -> Any:
+    headers = {"content-type": "application/json", **more}
     answer = ctx.functions.request(function, HttpRequest(method="POST", path=path, headers=headers, body=body))
     if answer.status != 200:
         raise ProviderError(f"{path} answered {answer.status}: {answer.body[:300].decode(errors='replace')}")

@@ -1,7 +1,8 @@
 """What the host answers over HTTP: `/<function>/...` as its function URL would, `/_toolkit/...` for the adapter.
 
-A function that is not public wants `Authorization: Bearer TOKEN`; the header goes no further. Headers that begin with
-`x-toolkit-` are between the adapter and the host and count only with the control token.
+A function that is not public wants `Authorization: Bearer TOKEN`; the header goes no further. The two
+`x-toolkit-` headers named here are between the adapter and the host, and count only with the control token; others
+(the time of a replayed request) are the function's.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ CONTROL = "x-toolkit-control"
 VERSION = "x-toolkit-version"
 FUNCTION_ERROR = "x-amz-function-error"  # Lambda's Invoke marks with it that the payload is an error
 ERROR_TYPE = "x-amzn-errortype"
-_OURS = "x-toolkit-"
+_OURS = frozenset({CONTROL, VERSION})
 _PREFIX = "/_toolkit/"
 
 
@@ -96,7 +97,7 @@ class Front:
 def _passed_on(request: Request, name: str, private: bool) -> tuple[tuple[str, str], ...]:
     """What the function is to see: not our headers, and not the token that opened it."""
     dropped = {"authorization"} if private else set()
-    kept = [pair for pair in request.headers if not pair[0].startswith(_OURS) and pair[0] not in dropped]
+    kept = [pair for pair in request.headers if pair[0] not in _OURS and pair[0] not in dropped]
     ours = {"x-forwarded-proto", "x-forwarded-port", "x-forwarded-for", "x-forwarded-prefix"}
     host = request.header("host")
     return (
