@@ -101,7 +101,7 @@ class HttpServer:
             connection = _Connection(peer, address, self._limits)
             while not self._closing.is_set() and connection.serve_one(self._answer):
                 pass
-        except OSError:
+        except (OSError, h11.ProtocolError):
             pass  # the client has gone, or takes too long to take its answer
         finally:
             with self._lock:
@@ -117,6 +117,7 @@ class _Connection:
         self._address = address
         self._limits = limits
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_bytes)
+        self._silent = False  # the answer goes without its body
 
     def serve_one(self, answer: Answer) -> bool:
         """Read a request and answer it; False when the connection is over."""
@@ -153,6 +154,10 @@ class _Connection:
         while True:
             event = self._next()
             if isinstance(event, h11.Request):
+                self._silent = event.method == b"HEAD"
+                # h11 limits what it has to keep while incomplete; a head that came in one piece is measured here.
+                if len(event.target) + sum(len(n) + len(v) + 4 for n, v in event.headers) > self._limits.head_bytes:
+                    raise _Refused(431, "Request Header Fields Too Large")
                 return event
             if event is not h11.NEED_DATA:
                 return None
@@ -208,13 +213,13 @@ class _Connection:
         if http.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
             return
         headers = [(name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in response.headers]
-        # A 204 or 304 has no body and no length; h11 leaves out the body of an answer to HEAD.
-        if response.status not in {204, 304}:
+        empty = response.status in {204, 304}  # has no body, and no length of one
+        if not empty:
             headers.append((b"content-length", str(len(response.body)).encode()))
         if close:
             headers.append((b"connection", b"close"))
         data = http.send(h11.Response(status_code=response.status, headers=headers)) or b""
-        if response.body and response.status not in {204, 304}:
+        if response.body and not empty and not self._silent:
             data += http.send(h11.Data(data=response.body)) or b""
         data += http.send(h11.EndOfMessage()) or b""
         self._peer.settimeout(self._limits.write_seconds)
