@@ -1,6 +1,5 @@
 import json
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,11 +19,12 @@ class _Receiver(BaseHTTPRequestHandler):
     """Keeps what it is sent; its path says how it answers."""
 
     bodies: list[dict[str, object]]
+    over: threading.Event
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if "slow" in self.path:
-            time.sleep(1.0)
+            self.over.wait(20)
         if "good" in self.path:
             self.bodies.append(body)
         self.send_response(200 if "good" in self.path else 500)
@@ -37,7 +37,7 @@ class _Receiver(BaseHTTPRequestHandler):
 
 class TestLocalAlerts(AlertsSuite):
     provider = PROVIDER
-    patience = 0.9
+    patience = 10.0
 
     @pytest.fixture
     def bodies(self) -> list[dict[str, object]]:
@@ -45,11 +45,13 @@ class TestLocalAlerts(AlertsSuite):
 
     @pytest.fixture
     def server(self, bodies: list[dict[str, object]]) -> Iterator[str]:
-        handler = type("Receiver", (_Receiver,), {"bodies": bodies})
+        over = threading.Event()
+        handler = type("Receiver", (_Receiver,), {"bodies": bodies, "over": over})
         server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
+        over.set()
         server.shutdown()
         thread.join()
         server.server_close()
@@ -74,5 +76,5 @@ class TestLocalAlerts(AlertsSuite):
             "http://127.0.0.1:9/SECRET",
             "ftp://SECRET.example/",
         ]
-        alerts = LocalAlerts(tmp_path / "alerts.jsonl", webhooks, secrets, seconds=0.5)
+        alerts = LocalAlerts(tmp_path / "alerts.jsonl", webhooks, secrets, seconds=2.0)
         return Broken(alerts, frozenset(alerts.channels()[2:]), "SECRET/", received)

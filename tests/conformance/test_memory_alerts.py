@@ -18,12 +18,12 @@ def _refuses(alert: Alert) -> None:
 
 
 def _never_answers(alert: Alert) -> None:
-    time.sleep(1.5)
+    time.sleep(6)
 
 
 class TestMemoryAlerts(AlertsSuite):
     provider = PROVIDER
-    patience = 1.2
+    patience = 5.0
 
     @pytest.fixture
     def name(self) -> Iterator[str]:
@@ -41,5 +41,5 @@ class TestMemoryAlerts(AlertsSuite):
 
     @pytest.fixture
     def broken(self, name: str, received: Received) -> Broken:
-        alerts = MemoryAlerts(name, {"refuses": _refuses, "silent": _never_answers}, seconds=0.2)
+        alerts = MemoryAlerts(name, {"refuses": _refuses, "silent": _never_answers}, seconds=0.5)
         return Broken(alerts, frozenset({"refuses", "silent"}), "SECRET", received)

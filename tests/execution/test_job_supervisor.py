@@ -77,7 +77,7 @@ def test_killed_it_loses_no_line_and_the_job_ends_as_lost(jobs: LocalJobs, tmp_p
     jobs.submit(probe("child=60", "lines=5000", "sleep=60"))
     until(lambda: "line 4999" in printed(jobs))
     mark = JobFolder(tmp_path / "jobs" / "a").request().mark
-    assert len(tree.marked(mark)) == 2
+    until(lambda: len(tree.marked(mark)) == 2)
     os.kill(supervisor(tmp_path / "jobs" / "a"), signal.SIGKILL)
     status = ended(jobs)
     assert (status.state, status.reason, status.exit_code) == ("failed", LOST, None)

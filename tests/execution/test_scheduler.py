@@ -252,7 +252,11 @@ def test_two_for_one_folder_fire_once(world: World) -> None:
     threads = [threading.Thread(target=scheduler.run, args=(stop,)) for scheduler in schedulers]
     for thread in threads:
         thread.start()
-    threading.Event().wait(0.3)
+    for _ in range(400):
+        if calls:
+            break
+        threading.Event().wait(0.02)
+    threading.Event().wait(0.2)
     stop.set()
     for thread in threads:
         thread.join()

@@ -17,7 +17,14 @@ import time
 from pathlib import Path
 
 _KEPT: list[bytearray] = []
-_TICKS = "import sys, time\nfor _ in range(int({seconds} * 10)):\n    print('tick', flush=True); time.sleep(0.1)\n"
+# One write a line: `print` makes two where output is not buffered, and another process could write between them.
+_TICKS = """
+import sys, time
+for _ in range(int({seconds} * 10)):
+    sys.stdout.write('tick\\n')
+    sys.stdout.flush()
+    time.sleep(0.1)
+"""
 
 
 def main(actions: list[str]) -> None:
@@ -30,7 +37,7 @@ def _act(name: str, value: str) -> None:
     if name == "print":
         _print(value)
     elif name == "error":
-        print(value, file=sys.stderr, flush=True)  # noqa: T201
+        sys.stderr.write(f"{value}\n")
     elif name == "raw":
         sys.stdout.buffer.write(bytes.fromhex(value))
         sys.stdout.buffer.flush()
@@ -60,7 +67,8 @@ def _act(name: str, value: str) -> None:
 
 
 def _print(text: str) -> None:
-    print(text, flush=True)  # noqa: T201
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
