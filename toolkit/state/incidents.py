@@ -71,8 +71,8 @@ class IncidentsFold:
                 opened=known.opened if known else alert.time,
                 told=alert.time,
             )
-        undelivered = dict(list(state.undelivered.items())[-KEPT + 1 :])
-        return IncidentsState(open=still, undelivered={**undelivered, str(notice.entry): notice})
+        kept = sorted(state.undelivered.values(), key=lambda other: other.entry)[-KEPT + 1 :]
+        return IncidentsState(open=still, undelivered={str(other.entry): other for other in (*kept, notice)})
 
     def _delivered(self, state: IncidentsState, key: str, failures: list[str], reached: bool) -> IncidentsState:
         left = dict(state.undelivered)

@@ -40,7 +40,7 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TriggersState(msgspec.Struct, frozen=True, kw_only=True):
-    """`recent` answers by key, in order; `pending` as in `Triggers.pending`; `months` counts the accepted."""
+    """`recent` answers by key; `pending` as in `Triggers.pending`; `months` counts the accepted."""
 
     recent: dict[str, Trigger] = {}
     pending: dict[str, Trigger] = {}
@@ -64,8 +64,8 @@ class TriggersFold:
         return state
 
     def _requested(self, state: TriggersState, trigger: Trigger) -> TriggersState:
-        recent = dict(list(state.recent.items())[-KEPT + 1 :])
-        recent[trigger.key] = trigger
+        known = sorted(state.recent.values(), key=lambda other: other.entry)[-KEPT + 1 :]
+        recent = {other.key: other for other in (*known, trigger)}
         if not trigger.accepted:
             return msgspec.structs.replace(state, recent=recent)
         month = trigger.time[:7]
