@@ -28,7 +28,8 @@ _RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 
 def stamp(time: str) -> str:
     """'2013-07-01T00:00:00Z' -> '20130701T000000.000000Z'."""
-    return times.parse(time).strftime("%Y%m%dT%H%M%S.%fZ")
+    moment = times.parse(time)
+    return f"{moment.year:04d}{moment:%m%dT%H%M%S.%fZ}"  # %Y does not pad a year before 1000 everywhere
 
 
 def window_stamp(window: str) -> str:
