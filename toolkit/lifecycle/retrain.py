@@ -63,7 +63,7 @@ def _turn(ctx: Context, reason: str, window: str) -> Turn:
         done = promote.run(ctx, result.version, reason=f"{reason} {window}".strip())
     except GateFailed as refused:
         return Turn("stayed", str(refused), trained=True, run=result)
-    compared = ", ".join(f"{g.metric} {g.value:.4f} against {g.threshold:.4f}" for g in done.gates if g.gate != "min")
+    compared = "; ".join(g.why for g in done.gates if g.gate == "max_drop")
     if naming.releases(ctx).current() is not None:
         deploy.run(ctx, result.version, reason=reason)
     return Turn("promoted", f"version {result.version} is champion: {compared or 'its gates passed'}", True, result)
