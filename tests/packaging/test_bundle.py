@@ -149,6 +149,12 @@ def test_a_new_model_compresses_nothing_else_again(
     assert sorted(tmp_path.glob("*.zip")) == sorted([first.path, second.path])
 
 
+def test_by_default_it_lies_in_the_users_cache(spec: BundleSpec, own_cache: Path) -> None:
+    built = build(spec)
+    assert built.path.parent == own_cache / "bundles"
+    assert built.path.is_file()
+
+
 def test_an_edit_of_the_function_is_seen(spec: BundleSpec, function: Path, tmp_path: Path) -> None:
     first = build(spec, tmp_path)
     (function / "app.py").write_text(APP.replace("suggest", "check"))

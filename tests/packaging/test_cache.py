@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,15 @@ def test_keeps_what_was_used_last(tmp_path: Path) -> None:
     (tmp_path / "z.txt").touch()
     cache.keep_newest(tmp_path, "*.zip", 2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "b.zip", "z.txt"]
+
+
+def test_work_goes_and_so_does_what_was_left_long_ago(own_cache: Path) -> None:
+    for name, age in (("left", 100_000), ("busy", 10)):
+        (own_cache / "work" / name).mkdir(parents=True)
+        os.utime(own_cache / "work" / name, (time.time() - age, time.time() - age))
+    with cache.work() as folder:
+        (folder / "a").touch()
+    assert [path.name for path in (own_cache / "work").iterdir()] == ["busy"]
 
 
 def test_lies_under_the_users_cache(own_cache: Path) -> None:

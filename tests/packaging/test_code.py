@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from toolkit.domain import digest
 from toolkit.domain.errors import ConfigError, Corrupt
-from toolkit.packaging.code import Globs, package, unpack
+from toolkit.packaging.code import package, unpack
 
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA7vVm\n-----END RSA PRIVATE KEY-----\n"
 
@@ -60,29 +60,6 @@ def test_digest_is_of_names_and_contents_only(flights: Path, tmp_path: Path) -> 
     assert package(other).digest != first.digest
     (flights / "train.py").rename(flights / "fit.py")
     assert package(flights).digest != first.digest
-
-
-@pytest.mark.parametrize(
-    ("patterns", "taken"),
-    [
-        (["**/*.py"], ["a.py", "lib/b.py", "lib/deep/c.py"]),
-        (["*.py"], ["a.py"]),
-        (["lib/*.py"], ["lib/b.py"]),
-        (["lib/"], ["lib/b.py", "lib/deep/c.py", "lib/t.sql"]),
-        (["**/*.py", "!lib/deep/"], ["a.py", "lib/b.py"]),
-        (["**/*.py", "!**/*.py", "lib/b.py"], ["lib/b.py"]),
-        (["./?.py"], ["a.py"]),
-        (["lib/**"], ["lib/b.py", "lib/deep/c.py", "lib/t.sql"]),
-    ],
-)
-def test_globs(patterns: list[str], taken: list[str]) -> None:
-    names = ["a.py", "lib/b.py", "lib/deep/c.py", "lib/t.sql", "x+y.txt"]
-    assert [name for name in names if Globs(patterns).match(name)] == taken
-
-
-@given(st.text("ab.*+[]()\\/", max_size=12))
-def test_any_text_is_a_glob(pattern: str) -> None:
-    Globs([pattern]).match("a/b")
 
 
 def test_nothing_to_pack_says_so(tmp_path: Path) -> None:

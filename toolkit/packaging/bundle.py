@@ -20,6 +20,7 @@ from toolkit.packaging.budget import Row, describe
 __all__ = ["Bundle", "BundleSpec", "build", "describe"]
 
 MODEL = "model"
+KEPT = 8  # bundles that stay in the user's cache
 
 
 def _executing() -> str:
@@ -62,8 +63,9 @@ class Bundle:
     warnings: tuple[str, ...] = ()
 
 
-def build(spec: BundleSpec, into: Path) -> Bundle:
-    """Write `<into>/<function>-<digest>.zip`; the same spec gives the same bytes.
+def build(spec: BundleSpec, into: Path | None = None) -> Bundle:
+    """Write `<into>/<function>-<digest>.zip`; the same spec gives the same bytes. By default into the user's cache,
+    where the newest few stay.
 
     Raises ConfigError (packages that do not resolve, no app.py, a bad name), PlanError (does not fit, a pickle or a key
     among the files), MissingExtra, Unavailable (index), StorageFull.
@@ -80,7 +82,9 @@ def build(spec: BundleSpec, into: Path) -> Bundle:
     fresh[sbom.NAME] = sbom.document(spec.function, distributions, model, python=spec.python, platform=target)
     members = _merged(site, own, {member.name: member for member in archive.pack_all(fresh)})
     budget.fit(members, unpacked=spec.limit_unpacked, packed=spec.limit_packed)
-    written, path = _write(spec.function, members, into)
+    written, path = _write(spec.function, members, into or cache.folder("bundles"))
+    if into is None:
+        cache.keep_newest(path.parent, "*.zip", KEPT)
     return Bundle(
         path=path,
         digest=written.digest,

@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,6 +55,21 @@ def placing(path: Path) -> Iterator[Path]:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+@contextmanager
+def work() -> Iterator[Path]:
+    """An empty folder on the cache's disk (uv links files instead of copying them), gone afterwards.
+
+    What killed processes left there a day ago goes too.
+    """
+    place = folder("work")
+    for path in place.iterdir():
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < time.time() - 86_400:
+                shutil.rmtree(path)
+    with tempfile.TemporaryDirectory(dir=place) as name:
+        yield Path(name)
 
 
 def keep_newest(directory: Path, pattern: str, count: int) -> None:

@@ -10,13 +10,14 @@ import io
 import re
 import stat
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from toolkit.domain import digest
 from toolkit.domain.errors import ConfigError, Corrupt
 from toolkit.packaging import archive, cache, scan
+from toolkit.packaging.globs import Globs
 
 MAX_BYTES = 50 * 1024**2
 SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
@@ -83,29 +84,6 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
     safe = not re.search(r"[\\:\0]", entry.orig_filename) and not name.startswith("/")
     if not safe or not set(name.split("/")).isdisjoint({"", ".", ".."}) or stat.S_ISLNK(mode):
         raise Corrupt(f"the code package holds {entry.orig_filename!r}, which leads out of its folder")
-
-
-class Globs:
-    """Patterns over relative posix paths; the last one that matches decides, "!" leaves out."""
-
-    def __init__(self, patterns: Iterable[str]) -> None:
-        self._rules = [(not p.startswith("!"), re.compile(_regex(p.removeprefix("!")))) for p in patterns]
-
-    def match(self, name: str) -> bool:
-        decided = False
-        for takes, form in self._rules:
-            if form.fullmatch(name):
-                decided = takes
-        return decided
-
-
-def _regex(pattern: str) -> str:
-    """'**/*.py' -> '(?:.*/)?[^/]*\\.py'; a trailing slash means everything below."""
-    pattern = pattern.removeprefix("./")
-    pattern += "**" if pattern.endswith("/") else ""
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
-    wild = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return "".join(wild.get(part, re.escape(part)) for part in parts)
 
 
 def _walk(root: Path, wanted: Globs) -> Iterator[tuple[str, Path]]:

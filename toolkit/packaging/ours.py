@@ -9,7 +9,6 @@ Files are read once: what a layer is named by is what it holds, also while someo
 from __future__ import annotations
 
 import ast
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -59,8 +58,7 @@ def read(folder: Path, prefix: str = "") -> dict[str, bytes]:
 def _make(own: Files, package: Files, adapters: list[str], by: Interpreter | None) -> Iterator[Member]:
     sources = {name: data for name, data in own.items() if name.endswith(".py")}
     files = {**own, **{name: package[name] for name in needed(sources, package, adapters)}}
-    with tempfile.TemporaryDirectory(dir=cache.folder("work")) as work, cache.disk("cannot stage the function"):
-        root = Path(work)
+    with cache.disk("cannot stage the function"), cache.work() as root:
         for name, data in files.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_bytes(data)

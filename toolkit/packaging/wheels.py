@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from platform import libc_ver
@@ -36,8 +35,8 @@ def resolved(requirements: list[str], constraints: list[str], python: str, platf
     kept = cache.folder("locks") / f"wheels-{key}.txt"
     if kept.is_file():
         return kept.read_text("utf-8")
-    with tempfile.TemporaryDirectory(dir=cache.folder("work")) as work:
-        wanted, around = Path(work, "requirements.in"), Path(work, "constraints.txt")
+    with cache.work() as work:
+        wanted, around = work / "requirements.in", work / "constraints.txt"
         around.write_text("\n".join(constraints), "utf-8")
         wanted.write_text("\n".join([*requirements, f"-c {around.name}"]), "utf-8")
         doing = f"cannot resolve the function's packages for Python {python} on {platform}"
@@ -77,8 +76,8 @@ def layer(text: str, python: str, platform: str, by: Interpreter | None) -> dict
 
 
 def _make(text: str, python: str, platform: str, by: Interpreter | None) -> Iterator[Member]:
-    with tempfile.TemporaryDirectory(dir=cache.folder("work")) as work, cache.disk("cannot install the wheels"):
-        root, locked = Path(work, "site"), Path(work, "requirements.txt")
+    with cache.disk("cannot install the wheels"), cache.work() as work:
+        root, locked = work / "site", work / "requirements.txt"
         root.mkdir()
         locked.write_text(text, "utf-8")
         arguments = ["pip", "install", "--quiet", "--target", str(root), "-r", str(locked), "--no-deps"]
@@ -86,7 +85,7 @@ def _make(text: str, python: str, platform: str, by: Interpreter | None) -> Iter
         arguments += ["--python", sys.executable, "--python-version", python]
         if target := uv_platform(platform):
             arguments += ["--python-platform", target]
-        uv.run(arguments, cwd=Path(work), doing=f"cannot install the function's packages for Python {python}")
+        uv.run(arguments, cwd=work, doing=f"cannot install the function's packages for Python {python}")
         trim.trim(root)
         _refuse_pickles(root)
         if by:
