@@ -7,9 +7,11 @@ differential test holds this).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from toolkit.domain.errors import DataError, missing_extra
 from toolkit.quality.baseline import Baseline
@@ -19,9 +21,10 @@ from toolkit.quality.profile import Profile
 if TYPE_CHECKING:
     import polars as pl
 
-    from toolkit.quality.vector import Counts, Floats, Tally
+    from toolkit.quality.vector import Counts, Floats, Scores, Tally
 
 BLOCK = 50_000  # rows
+MAX_THREADS = 8
 
 
 def profile_frame(
@@ -36,7 +39,7 @@ def profile_frame(
         import polars as pl
     except ModuleNotFoundError as error:
         raise missing_extra("polars", "data") from error
-    from toolkit.quality.vector import Scores, Tally
+    from toolkit.quality.vector import Tally
 
     lazy = pl.scan_parquet(frame) if isinstance(frame, str | Path) else frame.lazy()
     answers = [scores] if isinstance(scores, str) else list(scores)
@@ -47,15 +50,29 @@ def profile_frame(
         raise DataError(f"columns are missing: {', '.join(missing)}; there are {', '.join(names)}")
     tally = Tally(baseline.features, baseline.prediction, baseline.chances)
     kinds = {b.name: pl.Enum(b.values) for b in baseline.features if isinstance(b, Categories) and not b.boolean}
-    for block in lazy.select(wanted).collect_batches(chunk_size=BLOCK, maintain_order=False, engine="streaming"):
-        for index, bins in enumerate(baseline.features):
-            _count(tally, index, bins, block[bins.name], kinds)
-        tally.rows += block.height
-        if answers:
-            columns = [_floats(block[name]) for name in answers]
-            rows: Any = columns[0] if len(columns) == 1 else zip(*columns, strict=True)
-            tally.add_scores(Scores.read(rows, baseline.task, baseline.classes))
+    blocks = lazy.select(wanted).collect_batches(chunk_size=BLOCK, maintain_order=False, engine="streaming")
+    with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool:  # columns write to cells of their own
+        for block in blocks:
+            work = [
+                pool.submit(_count, tally, index, bins, block[bins.name], kinds)
+                for index, bins in enumerate(baseline.features)
+            ]
+            for done in work:
+                done.result()
+            tally.rows += block.height
+            if answers:
+                tally.add_scores(_scores(block, answers, baseline))
     return Profile(baseline.name, tally.rows, tally.counts.tolist(), tally.moments)
+
+
+def _scores(block: pl.DataFrame, answers: Sequence[str], baseline: Baseline) -> Scores:
+    import numpy as np
+
+    from toolkit.quality.vector import Scores
+
+    columns = [_floats(block[name]) for name in answers]
+    values = columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
+    return Scores.read(values, baseline.task, baseline.classes)
 
 
 def _read_names(lazy: pl.LazyFrame) -> list[str]:

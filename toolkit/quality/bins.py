@@ -15,6 +15,8 @@ import msgspec
 
 from toolkit.domain.records import Feature
 
+TAIL = 2  # cells of a Categories column for values that are not kept: other, unseen
+
 
 class Numbers(msgspec.Struct, frozen=True, tag="numbers", array_like=True):
     """A numeric column; no edges where the reference had no value at all."""
@@ -106,7 +108,7 @@ def number(value: Any) -> float:
     try:
         return float(value)
     except OverflowError:
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf
     except (TypeError, ValueError):
         return math.nan
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from math import inf, isfinite, isnan
+from math import inf, isfinite, isnan, nan
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -118,20 +118,20 @@ class Counter:
             try:
                 cell = bisect_left(edges, value)
                 if 0 < cell < over:
-                    counts[start + cell] += 1
+                    sums[1] += value * value  # the first to fail where a value is no float after all
                     sums[0] += value
-                    sums[1] += value * value
                     if value < sums[2]:
                         sums[2] = value
                     if value > sums[3]:
                         sums[3] = value
+                    counts[start + cell] += 1
                     continue
-            except TypeError:
-                value = None
+            except (TypeError, OverflowError):
+                pass
             self._add_outer(number(value), edges, start, over, sums)
 
     def _add_outer(self, value: float, edges: list[float], start: int, over: int, sums: list[float]) -> None:
-        """Count a value that is null, infinite or beyond the outer edges."""
+        """Count a value that is null, infinite, beyond the outer edges or of a strange type."""
         if isnan(value):
             self._counts[start + over + 1] += 1
             return
@@ -162,8 +162,12 @@ class Counter:
         """Count the predicted class, and each class's probability on the side of predicted or not."""
         kind, start = self._placed[self._width]
         known = len(self.baseline.classes)
-        chances = [number(p) for p in score] if isinstance(score, Sequence) or hasattr(score, "__iter__") else []
-        chosen = argmax(chances) if len(chances) == known and not any(map(isnan, chances)) else -1
+        chances = [number(p) for p in score] if hasattr(score, "__iter__") else []
+        chosen = -1
+        if len(chances) == known and not any(map(isnan, chances)):
+            chosen = argmax(chances)
+        else:
+            chances = [nan] * known
         self._counts[start + (chosen if chosen >= 0 else kind.size - 1)] += 1
         places = self.baseline.offsets[self._width + 1 : -1]
         for label, (chance, bins) in enumerate(zip(chances, self.baseline.chances[::2], strict=False)):

@@ -61,11 +61,12 @@ def edges(values: Floats, *, also: Sequence[float] = ()) -> tuple[float, ...]:
     distinct = ordered[starts]
     counts = np.diff(np.append(starts, len(ordered)))
     atoms = _atoms(counts)
-    low, high = _around(distinct, atoms)
-    spread = _spread(distinct, counts, atoms)
-    inside = ((spread[:, None] > low) & (spread[:, None] < high)).any(axis=1)
-    found = np.unique(np.concatenate((spread[~inside], low, high, np.array(also, dtype=np.float64))))
-    return tuple(np.unique(_rounded(found)).tolist())
+    with np.errstate(over="ignore", invalid="ignore"):  # at the ends of what float64 holds
+        low, high = _around(distinct, atoms)
+        spread = _spread(distinct, counts, atoms)
+        inside = ((spread[:, None] > low) & (spread[:, None] < high)).any(axis=1)
+        found = np.unique(np.concatenate((spread[~inside], low, high, np.array(also, dtype=np.float64))))
+        return tuple(np.unique(_rounded(found)).tolist())
 
 
 def _atoms(counts: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
@@ -79,9 +80,8 @@ def _atoms(counts: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
 
 def _around(distinct: Floats, atoms: npt.NDArray[np.intp]) -> tuple[Floats, Floats]:
     """Edges close to both sides of each atom, nearer to it than to any other value."""
-    with np.errstate(over="ignore"):
-        gaps = np.concatenate(([np.inf], np.diff(distinct), [np.inf])) / 4
-        scale = np.nan_to_num(distinct.std())
+    gaps = np.concatenate(([np.inf], np.diff(distinct), [np.inf])) / 4
+    scale = np.nan_to_num(distinct.std())
     near = TOLERANCE * np.maximum(np.abs(distinct), scale)
     near = np.minimum(np.where(near > 0, near, TOLERANCE), np.minimum(gaps[:-1], gaps[1:]))[atoms]
     limit = np.finfo(np.float64).max
@@ -98,8 +98,7 @@ def _spread(distinct: Floats, counts: npt.NDArray[np.intp], atoms: npt.NDArray[n
     until = np.cumsum(counts[rest])
     shares = np.arange(1, left // 2 + 1) * (until[-1] / (left // 2))
     quantiles = distinct[rest][np.minimum(np.searchsorted(until, shares), len(until) - 1)]
-    with np.errstate(over="ignore", invalid="ignore"):
-        steps = np.linspace(distinct[0], distinct[-1], left - left // 2 + 2)[1:-1]
+    steps = np.linspace(distinct[0], distinct[-1], left - left // 2 + 2)[1:-1]
     return np.concatenate((quantiles, steps[np.isfinite(steps)]))
 
 
@@ -107,8 +106,8 @@ def _rounded(edges: Floats) -> Floats:
     """Each edge moved to the roundest binary fraction within an eighth of the gap to its nearer neighbour."""
     if len(edges) < 2:
         return edges
-    with np.errstate(over="ignore"):
-        gaps = np.diff(edges)
-        room = np.minimum(np.append(gaps[:1], gaps), np.append(gaps, gaps[-1:])) / 4
+    gaps = np.diff(edges)
+    room = np.minimum(np.append(gaps[:1], gaps), np.append(gaps, gaps[-1:])) / 4
     step = np.ldexp(0.5, np.frexp(np.where(np.isfinite(room), room, 1.0))[1])
-    return np.asarray(np.round(edges / step) * step, dtype=np.float64)
+    rounded = np.round(edges / step) * step
+    return np.where(np.isfinite(rounded), rounded, edges)

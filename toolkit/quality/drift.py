@@ -1,10 +1,10 @@
 """Has the window moved away from what the model learnt on? One verdict a column, and one over all.
 
 A column drifts when its change is significant (p below alpha shared out over the columns) AND its effect (KS for
-numbers, total variation for categories) is above the floor AND above what the reference's own chunks show. The chunk
-limit is mean + 3 standard deviations over the chunks, carried over to the window's size: a small window is given the
-room that its own sampling takes, a large one is not given that of the chunks. A change of the share of nulls is judged
-by the same three. Too few rows is a result, not an alarm.
+numbers, total variation for categories, rare ones taken together) is above the floor AND above what the reference's own
+chunks show. The chunk limit is mean + 3 standard deviations over the chunks, carried over to the window's size: a small
+window is given the room that its own sampling takes, a large one is not given that of the chunks. A change of the share
+of nulls is judged by the same three. Too few rows is a result, not an alarm.
 
 PSI, Jensen-Shannon and Wasserstein-1 are reported for people who compare with other tools; they decide nothing.
 """
@@ -19,7 +19,7 @@ from toolkit.domain.errors import ConfigError
 from toolkit.domain.records import ColumnDrift
 from toolkit.quality import stats
 from toolkit.quality.baseline import Baseline, Limit
-from toolkit.quality.bins import Bins, Categories, Numbers, Presence
+from toolkit.quality.bins import TAIL, Bins, Categories, Numbers, Presence
 from toolkit.quality.estimate import estimate
 from toolkit.quality.profile import Moments, Profile
 
@@ -133,8 +133,9 @@ def _value_test(sides: _Sides) -> _Test | None:
         effect = stats.ks(reference, window)
         limit = _limit(mean, sd, stats.ks_noise(own), stats.ks_noise(between))
         return _Test(stats.ks_p(effect, n, m), effect, limit)
-    limit = _limit(mean, sd, stats.tvd_noise(reference, own), stats.tvd_noise(reference, between))
-    return _Test(stats.chi2_p(reference, window), stats.tvd(reference, window), limit)
+    then, now = stats.pooled(reference, window, TAIL)
+    limit = _limit(mean, sd, stats.tvd_noise(then, own), stats.tvd_noise(then, between))
+    return _Test(stats.chi2_p(then, now), stats.tvd(then, now), limit)
 
 
 def _null_test(sides: _Sides) -> _Test | None:
@@ -163,7 +164,8 @@ def _distances(sides: _Sides, scale: float, moments: tuple[Moments, Moments] | N
     """PSI and JS (numbers: in ten buckets of equal reference share), W1 and the mean's move in reference sd."""
     reference, window = sides.reference[:-1], sides.window[:-1]
     if not isinstance(sides.bins, Numbers) or moments is None:
-        return {"psi": stats.psi(reference, window), "js": stats.js(reference, window)}
+        left, right = stats.pooled(reference, window, TAIL)
+        return {"psi": stats.psi(left, right), "js": stats.js(left, right)}
     left, right = stats.buckets(reference, window)
     found = {"psi": stats.psi(left, right), "js": stats.js(left, right)}
     if scale > 0:

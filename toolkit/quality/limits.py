@@ -16,7 +16,7 @@ import numpy.typing as npt
 from toolkit.domain.errors import DataError
 from toolkit.quality import stats
 from toolkit.quality.baseline import Limit
-from toolkit.quality.bins import Bins, Categories, Numbers, Presence
+from toolkit.quality.bins import TAIL, Bins, Categories, Numbers, Presence
 from toolkit.quality.vector import Scores, Tally
 
 CHUNKS = 20
@@ -86,4 +86,6 @@ def distance(kind: Bins, reference: list[int], window: list[int]) -> float:
     """KS or total variation of the values that are not null; 0 where either side has none."""
     if isinstance(kind, Presence) or not sum(reference[:-1]) or not sum(window[:-1]):
         return 0.0
-    return (stats.ks if isinstance(kind, Numbers) else stats.tvd)(reference[:-1], window[:-1])
+    if isinstance(kind, Numbers):
+        return stats.ks(reference[:-1], window[:-1])
+    return stats.tvd(*stats.pooled(reference[:-1], window[:-1], TAIL))

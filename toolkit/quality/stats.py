@@ -38,7 +38,7 @@ def kolmogorov(x: float) -> float:
     if x < 1.18:  # the other series converges faster here
         terms = (math.exp(-((2 * k - 1) ** 2) * math.pi**2 / (8 * x * x)) for k in range(1, 5))
         return 1.0 - math.sqrt(2 * math.pi) / x * sum(terms)
-    return min(1.0, 2 * sum((-1) ** (k - 1) * math.exp(-2 * k * k * x * x) for k in range(1, 6)))
+    return min(1.0, 2 * sum((1 if k % 2 else -1) * math.exp(-2 * k * k * x * x) for k in range(1, 6)))
 
 
 def tvd(reference: Counts, window: Counts) -> float:
@@ -47,26 +47,36 @@ def tvd(reference: Counts, window: Counts) -> float:
     return sum(abs(x / a - y / b) for x, y in zip(reference, window, strict=True)) / 2
 
 
-def chi2_p(reference: Counts, window: Counts, *, enough: float = 5.0) -> float:
-    """Of the 2 x k table. Cells in which either sample would expect fewer than `enough` rows are taken together."""
+def pooled(reference: Counts, window: Counts, tail: int, *, enough: float = 5.0) -> tuple[list[float], list[float]]:
+    """The table with its rare cells taken together, and with them the last `tail` (other and unseen values).
+
+    Rare is where the smaller side would expect fewer than `enough` rows, judged by both sides: which of a long tail of
+    values a reference happens to hold is chance, and cells chosen by the reference alone would show it as drift.
+    """
     a, b = sum(reference), sum(window)
     share = min(a, b) / (a + b)
-    cells: list[tuple[float, float]] = []
-    rare = (0.0, 0.0)
-    for x, y in zip(reference, window, strict=True):
-        if (x + y) * share >= enough:
-            cells.append((x, y))
+    left: list[float] = [0.0]
+    right: list[float] = [0.0]
+    for place, (x, y) in enumerate(zip(reference, window, strict=True), start=tail - len(reference)):
+        if place < 0 and (x + y) * share >= enough:
+            left.append(x)
+            right.append(y)
         else:
-            rare = (rare[0] + x, rare[1] + y)
-    if sum(rare):
-        cells.append(rare)
+            left[0] += x
+            right[0] += y
+    return left, right
+
+
+def chi2_p(reference: Counts, window: Counts) -> float:
+    """Of the 2 x k table, whose cells should not be rare (see `pooled`); empty cells do not count."""
+    a, b = sum(reference), sum(window)
+    cells = [(x, y) for x, y in zip(reference, window, strict=True) if x + y]
     if len(cells) < 2:
         return 1.0
-    total = a + b
     statistic = 0.0
     for x, y in cells:
         for seen, size in ((x, a), (y, b)):
-            expected = (x + y) * size / total
+            expected = (x + y) * size / (a + b)
             statistic += (seen - expected) ** 2 / expected
     return gamma_q((len(cells) - 1) / 2, statistic / 2)
 

@@ -1,8 +1,8 @@
 """Counting many rows at once, with numpy. Used by training, by the batch path, and by a counter where numpy is loaded.
 
 A value's cell is found by a table of equal steps between the outer edges: where a step holds no edge, its cell is known
-at once (about 4 ns a value); values in a step with an edge in it are searched. Each float operation on the way to the
-step never reverses an order, so the cells are exactly those of `bisect_left`, whatever the rounding.
+at once (about 4 ns a value against 50 of a binary search); in a step with edges the value is compared with these. No
+float operation on the way to the step reverses an order, so the cells are exactly those of `bisect_left`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,11 @@ from toolkit.quality.profile import Moments
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
+Places = npt.NDArray[np.intp]
 STEPS = 1 << 14
 TABLE_FROM = 4096  # values; below, searching all is cheaper than the table
+MAX_WALK = 6  # edges in one step
+_FEW, _CROWD = 1, 2
 
 
 def numbers(values: Any) -> Floats:
@@ -77,11 +80,16 @@ class Scores(NamedTuple):
             if isinstance(read, np.ndarray) and read.ndim == 2 and read.shape[1] == 2 and task == "binary":
                 read = read[:, 1]
             return cls(numbers(read))
-        rows = [[np.nan] * len(classes) if row is None else row for row in scores]
-        table = np.array(rows, dtype=np.float64).reshape(len(rows), -1)
-        if len(rows) and table.shape[1] != len(classes):
+        if not isinstance(scores, np.ndarray):
+            scores = [[np.nan] * len(classes) if row is None else row for row in scores]
+        try:
+            table = np.array(scores, dtype=np.float64).reshape(len(scores), -1 if len(scores) else len(classes))
+        except (TypeError, ValueError) as error:
+            raise DataError(f"scores are no table of probabilities: {error}") from error
+        if table.shape[1] != len(classes):
             raise DataError(f"scores have {table.shape[1]} probabilities a row, the model has {len(classes)} classes")
-        return cls(table.reshape(len(rows), len(classes)), tuple(classes))
+        table[np.isnan(table).any(axis=1)] = np.nan
+        return cls(table, tuple(classes))
 
     @property
     def rows(self) -> int:
@@ -91,11 +99,25 @@ class Scores(NamedTuple):
     def chosen(self) -> npt.NDArray[np.int64]:
         """Multiclass: index of the predicted class, -1 where there is no score."""
         assert self.values is not None
-        best = np.argmax(np.nan_to_num(self.values, nan=np.inf), axis=1)
-        return np.where(np.isnan(self.values.sum(axis=1)), -1, best)
+        return np.where(np.isnan(self.values[:, 0]), -1, np.argmax(self.values, axis=1))
 
     def take(self, rows: npt.NDArray[np.int64]) -> Scores:
         return self if self.values is None else Scores(self.values[rows], self.classes)
+
+
+class _Table(NamedTuple):
+    """Equal steps from the first edge on: how many edges lie below a step, and whether any lie in it."""
+
+    first: float
+    scale: float
+    below: Places
+    held: npt.NDArray[np.int8]
+
+    def steps(self, values: Floats) -> npt.NDArray[np.int32]:
+        steps = values - self.first
+        steps *= self.scale
+        np.clip(steps, 0, STEPS - 1, out=steps)
+        return steps.astype(np.int32)
 
 
 class NumberColumn:
@@ -123,37 +145,41 @@ class NumberColumn:
             counts[-1] = len(values) - len(present)
             return counts, self._moments(finite, total, counts)
 
-    def _places(self, values: Floats) -> npt.NDArray[np.intp]:
+    def _places(self, values: Floats) -> Places:
+        """As `searchsorted` with side left, of values that are not NaN."""
         if len(values) < TABLE_FROM or self._table is None:
             return np.searchsorted(self.edges, values, side="left")
-        table, first, scale = self._table
-        places = table[self._steps(values, first, scale)]
-        unsure = np.nonzero(places < 0)[0]
-        if len(unsure):
-            places[unsure] = np.searchsorted(self.edges, values[unsure], side="left")
+        steps = self._table.steps(values)
+        places = self._table.below[steps]
+        held = self._table.held[steps]
+        few = np.nonzero(held == _FEW)[0]
+        if len(few):  # walk up: at most MAX_WALK edges lie in the value's own step
+            own, found = values[few], places[few]
+            while (up := own > self._closed[found]).any():
+                found += up
+            places[few] = found
+        crowd = np.nonzero(held == _CROWD)[0]
+        if len(crowd):
+            places[crowd] = np.searchsorted(self.edges, values[crowd], side="left")
         return places
 
-    @staticmethod
-    def _steps(values: Floats, first: float, scale: float) -> npt.NDArray[np.int32]:
-        steps = values - first
-        steps *= scale
-        np.clip(steps, 0, STEPS - 1, out=steps)
-        return steps.astype(np.int32)
+    @cached_property
+    def _closed(self) -> Floats:
+        return np.append(self.edges, np.inf)
 
     @cached_property
-    def _table(self) -> tuple[npt.NDArray[np.intp], float, float] | None:
-        """Step -> cell, -1 where an edge lies in the step. None where floats cannot hold the steps."""
+    def _table(self) -> _Table | None:
+        """None where floats cannot hold the steps."""
         if len(self.edges) < 2:
             return None
-        first = float(self.edges[0])
         with np.errstate(over="ignore", divide="ignore"):
             scale = float(np.float64(STEPS - 2) / (self.edges[-1] - self.edges[0]))
         if not np.isfinite(scale) or scale <= 0.0:
             return None
-        held = np.bincount(self._steps(self.edges, first, scale), minlength=STEPS)
-        table = np.cumsum(held) - held
-        table[held > 0] = -1
-        return table.astype(np.intp), first, scale
+        table = _Table(float(self.edges[0]), scale, np.empty(0, np.intp), np.empty(0, np.int8))
+        held = np.bincount(table.steps(self.edges), minlength=STEPS)
+        kind = np.where(held == 0, 0, np.where(held <= MAX_WALK, _FEW, _CROWD)).astype(np.int8)
+        return table._replace(below=(np.cumsum(held) - held).astype(np.intp), held=kind)
 
     def _moments(self, finite: Floats, total: float, counts: Counts) -> Moments:
         if not len(finite):
@@ -164,7 +190,7 @@ class NumberColumn:
                 low = float((self.edges[0] - finite[finite <= self.edges[0]]).sum())
             if counts[len(self.edges)]:
                 high = float((finite[finite > self.edges[-1]] - self.edges[-1]).sum())
-        squares = float(np.dot(finite, finite))
+        squares = float(np.einsum("i,i", finite, finite))  # not BLAS: its threads spin
         return Moments(total, squares, float(finite.min()), float(finite.max()), low, high)
 
 
