@@ -106,15 +106,16 @@ def _launch(folder: HostFolder, port: int) -> tuple[subprocess.Popen[bytes], Pat
 def stop(folder: HostFolder) -> bool:
     """Stop it and wait until it and every worker are gone; whether there was anything to stop. Unavailable."""
     found = status(folder)
-    if found:
-        _signal(found, signal.SIGTERM)
-        if not _wait(lambda: not _held(folder), STOP_SECONDS):
-            _signal(found, signal.SIGKILL)
-            if not _wait(lambda: not _held(folder), STOP_SECONDS):
-                raise Unavailable(f"the function host (process {found.pid}) does not stop")
-    else:
-        # One that is just starting, or just ending, holds the lock without a record.
-        _wait(lambda: not _held(folder), STOP_SECONDS)
+    deadline = time.monotonic() + STOP_SECONDS
+    while _held(folder) or (found and identity(found.pid) == found.identity):
+        late = time.monotonic() > deadline
+        # One that is just starting holds the lock and is not on record yet; it is met in a later round.
+        found = status(folder) or found
+        if found:
+            _signal(found, signal.SIGKILL if late else signal.SIGTERM)
+        if time.monotonic() > deadline + STOP_SECONDS:
+            raise Unavailable(f"the function host of {folder.root} does not stop")
+        time.sleep(_POLL)
     left = sandbox.recover(folder.workers)
     record(folder).unlink(missing_ok=True)
     return bool(found or left)
@@ -147,8 +148,14 @@ def hold(folder: HostFolder) -> Iterator[bool]:
     """Be the host of the folder while inside; False when another process is."""
     folder.server.mkdir(parents=True, exist_ok=True)
     with (folder.server / "lock").open("w") as stream:
-        # Others ask for a moment's shared lock to see whether there is a host: that must not look like one.
-        yield _wait(lambda: _locked(stream, fcntl.LOCK_EX), 10 * _POLL)
+        # Others take the lock for a moment to see whether there is a host: that must not look like one.
+        for _ in range(10):
+            if mine := _locked(stream, fcntl.LOCK_EX):
+                break
+            if status(folder):
+                break
+            time.sleep(_POLL)
+        yield mine
 
 
 def listen(port: int, server: Callable[[], _T]) -> _T:
@@ -204,22 +211,15 @@ def _signal(found: HostStatus, number: signal.Signals) -> None:
             os.kill(found.pid, number)
 
 
-def _wait(done: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not done():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_POLL)
-    return True
-
-
 def _raise_why(log: Path, begin: int) -> None:
     """The words of a host that ended at once: its last line, which is an error of ours as JSON if it was one."""
     with log.open("rb") as stream:
         stream.seek(begin)
         lines = stream.read().decode("utf-8", "replace").strip().splitlines()
     last = lines[-1] if lines else "it said nothing"
-    with suppress(ValueError, KeyError, TypeError):
+    try:
         told = json.loads(last)
         raise ConfigError(told["message"], hint=told["hint"])
+    except (json.JSONDecodeError, KeyError, TypeError):
+        pass
     raise Unavailable(f"the function host ended at once: {last}", hint=f"read {log}")
