@@ -55,7 +55,7 @@ def _turn(ctx: Context, reason: str, window: str) -> Turn:
     dataset = ingest.run(ctx, until=window)
     result = train.run(ctx, dataset=dataset, reason=f"{reason} {window}".strip())
     if result.version is None:
-        return Turn("stayed", f"the run ended {result.view.status}: {result.view.end.reason}", trained=True)
+        return Turn("stayed", f"the run ended {result.view.status}", trained=True)
     promote.run(ctx, result.version, alias="challenger", gates=False, reason=reason)
     if not ctx.project.retrain.promote:
         return Turn("challenger", f"version {result.version} waits for `toolkit promote`", trained=True, run=result)

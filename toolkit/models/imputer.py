@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from toolkit.models.joining import joined
+
 
 def shape(operator: Any) -> None:
     """As many columns as sklearn puts out."""
@@ -23,7 +25,6 @@ def shape(operator: Any) -> None:
 
 def convert(scope: Any, operator: Any, container: Any) -> None:
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
-    from skl2onnx.operator_converters.common import concatenate_variables
     from skl2onnx.operator_converters.imputer_op import convert_sklearn_imputer
 
     model = operator.raw_operator
@@ -33,14 +34,14 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
         return
     if not joined_first:
         raise NotImplementedError(f"SimpleImputer on {type(operator.inputs[0].type).__name__}")
-    joined = concatenate_variables(scope, operator.inputs, container)
+    together = joined(scope, operator, container)
     output = operator.outputs[0].full_name
     if isinstance(operator.inputs[0].type, StringTensorType):
         if model.indicator_ is not None:
             raise NotImplementedError("SimpleImputer(add_indicator=True) on text")
-        container.add_node("Identity", joined, output, name=scope.get_unique_operator_name("Text"))
+        container.add_node("Identity", together, output, name=scope.get_unique_operator_name("Text"))
         return
-    _numbers(scope, container, model, joined, output)
+    _numbers(scope, container, model, together, output)
 
 
 def _numbers(scope: Any, container: Any, model: Any, joined: str, output: str) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from toolkit.models.joining import joined
+
 NOWHERE = -1  # the code of a value that lights no column
 
 
@@ -22,17 +24,16 @@ def shape(operator: Any) -> None:
 
 def convert(scope: Any, operator: Any, container: Any) -> None:
     from onnx import TensorProto
-    from skl2onnx.operator_converters.common import concatenate_variables
 
     model = operator.raw_operator
-    joined = concatenate_variables(scope, operator.inputs, container)
+    together = joined(scope, operator, container)
     blocks = []
     for column in _columns(operator):
         names = {
             what: scope.get_unique_variable_name(what) for what in ("index", "value", "code", "codes", "hit", "hot")
         }
         container.add_initializer(names["index"], TensorProto.INT64, [1], [column])
-        container.add_node("Gather", [joined, names["index"]], names["value"], name=_name(scope, "Gather"), axis=1)
+        container.add_node("Gather", [together, names["index"]], names["value"], name=_name(scope, "Gather"), axis=1)
         encoding = label_encoder(model, column)
         container.add_node(
             "LabelEncoder", names["value"], names["code"], op_domain="ai.onnx.ml", name=_name(scope, "Code"), **encoding
