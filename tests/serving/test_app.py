@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.serving.conftest import ROW, Client
+from tests.serving.endpoints import ROW, Client
 from toolkit.serving import app as apps
 from toolkit.serving import ids
 from toolkit.serving.app import App, Info, create_app

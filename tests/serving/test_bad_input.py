@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from tests.serving.conftest import ROW, Client
+from tests.serving.endpoints import ROW, Client
 from toolkit.serving.app import App
 
 JSON = {"content-type": "application/json"}

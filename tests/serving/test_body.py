@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from toolkit.serving import body
+from toolkit.serving.body import Body, Disconnected
 from toolkit.serving.problems import Problem
 from toolkit.serving.settings import Limits
 
@@ -27,7 +27,7 @@ def read(*pieces: tuple[float, bytes], end: bool = True, limits: Limits = LIMITS
             await asyncio.sleep(pause)
         return {"type": "http.request", "body": data, "more_body": bool(coming) or not end}
 
-    return asyncio.run(body.read({}, receive, limits))
+    return asyncio.run(Body(receive, limits).read({}))
 
 
 def test_pieces_are_joined_whether_they_are_there_or_come_later() -> None:
@@ -61,7 +61,7 @@ def test_an_error_of_the_server_while_waiting_comes_through() -> None:
         raise OSError("connection lost")
 
     with pytest.raises(OSError, match="connection lost"):
-        asyncio.run(body.read({}, receive, LIMITS))
+        asyncio.run(Body(receive, LIMITS).read({}))
 
 
 def test_a_client_may_go_away_in_the_middle() -> None:
@@ -73,5 +73,33 @@ def test_a_client_may_go_away_in_the_middle() -> None:
     async def receive() -> dict[str, Any]:
         return pieces.pop(0)
 
-    with pytest.raises(body.Disconnected):
-        asyncio.run(body.read({}, receive, LIMITS))
+    with pytest.raises(Disconnected):
+        asyncio.run(Body(receive, LIMITS).read({}))
+
+
+def test_what_is_left_is_drained_once_and_not_waited_for() -> None:
+    left = [{"type": "http.request", "body": b"x" * 400, "more_body": i < 9} for i in range(10)]
+
+    async def receive() -> dict[str, Any]:
+        return left.pop(0) if left else await asyncio.sleep(60, {})
+
+    async def refused() -> None:
+        body = Body(receive, LIMITS)
+        with pytest.raises(Problem, match="1000 bytes"):
+            await body.read({})
+        assert len(left) == 7
+        await body.drain()
+        assert left == []
+        await asyncio.wait_for(body.drain(), 5)  # it has ended: nothing to wait for
+
+    asyncio.run(refused())
+
+
+def test_a_client_that_never_ends_is_not_drained_for_ever() -> None:
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(0.01)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    started = time.monotonic()
+    asyncio.run(Body(receive, LIMITS).drain())
+    assert time.monotonic() - started < 5

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.serving.conftest import ROW, Client
+from tests.serving.endpoints import ROW, Client
 from toolkit.domain import codec
 from toolkit.domain.errors import Unavailable
 from toolkit.ports.store import Store
@@ -63,7 +63,7 @@ def test_a_class_may_be_spelled_as_a_number(multiclass: Model, store: Store, giv
 
 
 def test_booleans_find_their_class() -> None:
-    from tests.serving.conftest import FEATURES
+    from tests.serving.endpoints import FEATURES
     from toolkit.domain.records import Signature
 
     signature = Signature(task="binary", features=FEATURES, label="x", classes=("False", "True"))

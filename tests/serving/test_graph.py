@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.serving.conftest import Files
+from tests.serving.endpoints import Files
 from toolkit.domain.errors import Corrupt
 from toolkit.serving import graph
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.serving.conftest import FEATURES, ROW, Files, packed
+from tests.serving.endpoints import FEATURES, ROW, Files, packed
 from toolkit.domain.errors import Corrupt, DataError, NewerFormat
 from toolkit.domain.records import Feature, Signature
 from toolkit.serving import model as models

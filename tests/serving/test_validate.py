@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.serving.conftest import FEATURES, ROW
+from tests.serving.endpoints import FEATURES, ROW
 from toolkit.domain.records import Feature, Signature
 from toolkit.serving.problems import Problem
 from toolkit.serving.settings import Limits

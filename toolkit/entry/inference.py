@@ -12,6 +12,7 @@ No store port: nothing is captured and labels are refused.
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import signal
 import threading
@@ -52,6 +53,7 @@ def application(folder: Path | None = None) -> App:
             store, model.signature, target=runtime.target, endpoint=runtime.endpoint, limits=values.limits
         )
         _at_the_end(capture.close)
+    gc.freeze()  # what is loaded stays: collections in a request need not look through it
     info = Info(endpoint=runtime.endpoint, version=runtime.model_version, replay=values.replay)
     return create_app(model, capture=capture, feedback=feedback, limits=values.limits, info=info)
 

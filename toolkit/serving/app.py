@@ -26,7 +26,8 @@ import msgspec
 
 from toolkit.domain import times
 from toolkit.domain.errors import ConfigError
-from toolkit.serving import body, ids, measures, problems
+from toolkit.serving import ids, measures, problems
+from toolkit.serving.body import Body, Disconnected, Receive, Send
 from toolkit.serving.capture import Capture
 from toolkit.serving.feedback import Feedback
 from toolkit.serving.model import Model, Prediction
@@ -66,7 +67,7 @@ class Answer(NamedTuple):
 
 class _Request(NamedTuple):
     headers: Headers
-    receive: body.Receive
+    body: Body
     prefix: str  # of the ids of its predictions
     moment_ms: int
 
@@ -90,7 +91,7 @@ class App:
             "/": {"GET": self._describe},
         }
 
-    async def __call__(self, scope: Scope, receive: body.Receive, send: body.Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await self._http(scope, receive, send)
         elif scope["type"] == "lifespan":
@@ -98,7 +99,7 @@ class App:
         else:
             await send({"type": "websocket.close", "code": 1003})
 
-    async def _http(self, scope: Scope, receive: body.Receive, send: body.Send) -> None:
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         path: str = scope["path"]
         if path in DOCS and scope["method"] in ("GET", "HEAD"):
@@ -107,9 +108,14 @@ class App:
         moment = time.time_ns() // 1_000_000
         prefix = ids.prefix(moment)
         request_id = _request_id(headers, prefix)
+        body = Body(receive, self.limits)
         try:
-            answer = await self._answer(scope["method"], path, _Request(headers, receive, prefix, moment))
-        except body.Disconnected:
+            try:
+                answer = await self._answer(scope["method"], path, _Request(headers, body, prefix, moment))
+            except Problem:
+                await body.drain()
+                raise
+        except Disconnected:
             self.measures.problems["disconnected"] += 1
             return None
         except Problem as problem:
@@ -132,7 +138,7 @@ class App:
         """What the route says, with everything unforeseen turned into a Problem."""
         try:
             return await self._route(method, path)(request)
-        except (Problem, body.Disconnected):
+        except (Problem, Disconnected):
             raise
         except MemoryError as error:
             detail = "there is not enough memory for this request; send fewer rows at a time"
@@ -161,7 +167,7 @@ class App:
         if self.info.replay and b"x-toolkit-time" in request.headers:
             moment = _event_time(request.headers[b"x-toolkit-time"])
             prefix = ids.prefix(moment)
-        batch = self.validator.batch(await body.read(request.headers, request.receive, self.limits))
+        batch = self.validator.batch(await request.body.read(request.headers))
         if batch.row is not None:
             prediction = self.model.answer_row(batch.row)
         else:
@@ -192,7 +198,7 @@ class App:
     async def _label(self, request: _Request) -> Answer:
         if self._feedback is None:
             raise Problem(501, "no-store", "this endpoint keeps no labels: it was deployed without a store")
-        document = parse(await body.read(request.headers, request.receive, self.limits))
+        document = parse(await request.body.read(request.headers))
         stored = await asyncio.to_thread(self._feedback.accept, document)
         return Answer(200, self._encode({"stored": stored}))
 
@@ -230,7 +236,7 @@ class App:
 
         return docs.application(self)
 
-    async def _slowly(self, scope: Scope, receive: body.Receive, send: body.Send) -> None:
+    async def _slowly(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             pages = self._pages
         except ImportError as error:
@@ -243,7 +249,7 @@ class App:
         self.measures.observe("docs", 200, 0.0)
         return None
 
-    async def _lifespan(self, receive: body.Receive, send: body.Send) -> None:
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":

@@ -1,13 +1,14 @@
 """The bytes of a request, within bounds: content type, gzip, size, time. What is refused is a Problem, stated below.
 
 Not JSON by its content type: 415 (a missing content type is taken as JSON). An encoding other than gzip: 415. More than
-`max_body` bytes, as sent or unpacked: 413, without unpacking or reading further. Broken gzip: 400. A client that takes
+`max_body` bytes, as sent or unpacked: 413, without unpacking or keeping the rest. Broken gzip: 400. A client that takes
 longer than `body_seconds` to send: 408.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import types
 from collections.abc import Awaitable, Callable, Generator, Mapping, MutableMapping
@@ -21,18 +22,81 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
+MAX_DRAINED = 128 * 1024**2
+
+
 class Disconnected(Exception):
     """The client went away while it was sending; nobody is there to answer."""
 
 
-async def read(headers: Mapping[bytes, bytes], receive: Receive, limits: Limits) -> bytes:
-    """The whole body, unpacked. Raises Problem or Disconnected."""
-    encoding = _accept(headers)
-    length = headers.get(b"content-length", b"")
-    if length.isdigit() and int(length[:20]) > limits.max_body:
-        raise _too_large(limits)
-    data = await _collect(receive, limits)
-    return _unpack(data, limits) if encoding == b"gzip" else data
+class Body:
+    """The body of one request. `read` it once; `drain` what is left of it before refusing, or the answer is lost."""
+
+    __slots__ = ("_ended", "_limits", "_receive")
+
+    def __init__(self, receive: Receive, limits: Limits) -> None:
+        self._receive, self._limits = receive, limits
+        self._ended = False
+
+    async def read(self, headers: Mapping[bytes, bytes]) -> bytes:
+        """The whole body, unpacked. Raises Problem or Disconnected."""
+        limits = self._limits
+        encoding = _accept(headers)
+        length = headers.get(b"content-length", b"")
+        if length.isdigit() and int(length[:20]) > limits.max_body:
+            raise _too_large(limits)
+        data = await self._collect()
+        return _unpack(data, limits) if encoding == b"gzip" else data
+
+    async def drain(self) -> None:
+        """Take and drop what the client is still sending, within bounds of time and size. A server that closes a
+        connection with unread data resets it, and the client never sees why it was refused."""
+        size = 0
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.body_seconds):
+                while not self._ended and size < MAX_DRAINED:
+                    size += len(self._open(await self._receive()))
+
+    async def _collect(self) -> bytes:
+        """Most bodies are one message that is there already, so the clock is started only when there is a wait: a
+        timer costs as much as decoding a row."""
+        coming = self._receive().__await__()
+        try:
+            waiting = next(coming)
+        except StopIteration as arrived:
+            data = self._open(arrived.value)
+            if self._ended:
+                if len(data) > self._limits.max_body:
+                    raise _too_large(self._limits) from None
+                return data
+            first = _at_hand(arrived.value)
+        else:
+            first = _resume(coming, waiting)
+        try:
+            async with asyncio.timeout(self._limits.body_seconds):
+                return await self._join(first)
+        except TimeoutError as error:
+            self._ended = True  # nobody waits for the rest
+            detail = f"the body did not arrive within {self._limits.body_seconds:g} s"
+            raise Problem(408, "slow-request", detail) from error
+
+    async def _join(self, first: Awaitable[Message]) -> bytes:
+        chunks = [self._open(await first)]
+        size = len(chunks[0])
+        while size <= self._limits.max_body:
+            if self._ended:
+                return b"".join(chunks)
+            chunks.append(self._open(await self._receive()))
+            size += len(chunks[-1])
+        raise _too_large(self._limits)
+
+    def _open(self, message: Message) -> bytes:
+        if message["type"] == "http.disconnect":
+            self._ended = True
+            raise Disconnected
+        self._ended = not message.get("more_body")
+        data: bytes = message.get("body", b"")
+        return data
 
 
 def _accept(headers: Mapping[bytes, bytes]) -> bytes:
@@ -54,45 +118,6 @@ def _accept(headers: Mapping[bytes, bytes]) -> bytes:
             headers=((b"accept-encoding", b"gzip, identity"),),
         )
     return encoding
-
-
-async def _collect(receive: Receive, limits: Limits) -> bytes:
-    """Most bodies are one message that is there already, so the clock is started only when there is a wait: a timer
-    costs as much as decoding a row."""
-    coming = receive().__await__()
-    try:
-        waiting = next(coming)
-    except StopIteration as arrived:
-        message: Message = arrived.value
-        data: bytes = message.get("body", b"")
-        if message["type"] == "http.request" and not message.get("more_body"):
-            if len(data) > limits.max_body:
-                raise _too_large(limits) from None
-            return data
-        first = _at_hand(message)
-    else:
-        first = _resume(coming, waiting)
-    try:
-        async with asyncio.timeout(limits.body_seconds):
-            return await _join(first, receive, limits)
-    except TimeoutError as error:
-        raise Problem(408, "slow-request", f"the body did not arrive within {limits.body_seconds:g} s") from error
-
-
-async def _join(first: Awaitable[Message], receive: Receive, limits: Limits) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    message = await first
-    while True:
-        if message["type"] == "http.disconnect":
-            raise Disconnected
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-        if size > limits.max_body:
-            raise _too_large(limits)
-        if not message.get("more_body"):
-            return b"".join(chunks)
-        message = await receive()
 
 
 async def _at_hand(message: Message) -> Message:

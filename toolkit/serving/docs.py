@@ -14,7 +14,7 @@ import msgspec
 
 from toolkit import __version__
 from toolkit.domain.records import Feature
-from toolkit.serving import problems, validate
+from toolkit.serving import ids, problems, validate
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -156,7 +156,7 @@ def _bodies(app: App) -> tuple[dict[str, Any], dict[str, Any]]:
         "type": "object",
         "required": ["id", "label"],
         "additionalProperties": False,
-        "properties": {"id": {"type": "string"}, "label": _label_schema(app)},
+        "properties": {"id": {"type": "string", "pattern": f"^{ids.PATTERN}$"}, "label": _label_schema(app)},
     }
     feedback = {
         "anyOf": [

@@ -11,7 +11,8 @@ import os
 import re
 from datetime import UTC, datetime
 
-_ID = re.compile(r"([0-9a-f]{12})[0-9a-f]{10}-(0|[1-9][0-9]{0,6})")
+PATTERN = "([0-9a-f]{12})[0-9a-f]{10}-(0|[1-9][0-9]{0,6})"
+_ID = re.compile(PATTERN)
 _LATEST = 253_402_300_799_999  # the last millisecond of the year 9999
 LENGTH = 22  # of the part that the rows of a request share
 
