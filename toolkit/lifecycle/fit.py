@@ -132,7 +132,7 @@ def _keep(blobs: Blobs, built: Built) -> str:
 
 def _explained(ctx: Context, run_id: str, error: Exception) -> str:
     """One line for the run's end; the traceback goes to the run's log."""
-    text = "".join(traceback.format_exception(error.__cause__ or error))
+    text = error.traceback if isinstance(error, usercode.Failed) else "".join(traceback.format_exception(error))
     with suppress(CommitUnknown):  # the end matters more than its explanation
         commit.create(ctx.store, keys.run_log(run_id, 0), text.encode())
     if isinstance(error, ToolkitError):

@@ -17,7 +17,12 @@ from toolkit.packaging import code as packages
 
 
 class Failed(Exception):
-    """The user's code raised; the text is `reason(...)` of it, the error itself the cause."""
+    """The user's code raised: the text is `reason(...)` of it; `traceback` is made while its files are still there."""
+
+    def __init__(self, error: BaseException, folder: Path) -> None:
+        super().__init__(reason(error, folder))
+        inside = error.__traceback__.tb_next if error.__traceback__ else None  # without our own frame
+        self.traceback = "".join(traceback.format_exception(type(error), error, inside))
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class UserCode:
         except (ToolkitError, MemoryError):
             raise
         except (Exception, SystemExit) as error:
-            raise Failed(reason(error, self.folder)) from error
+            raise Failed(error, self.folder) from error
 
     def _find(self, entry: str) -> Callable[..., Any]:
         module_name, _, name = entry.partition(":")
@@ -51,7 +56,7 @@ class UserCode:
         try:
             module = importlib.import_module(module_name)
         except (Exception, SystemExit) as error:
-            raise Failed(reason(error, self.folder)) from error
+            raise Failed(error, self.folder) from error
         function = getattr(module, name, None)
         if not callable(function):
             raise ConfigError(
@@ -88,7 +93,7 @@ def _lies_in(module: Any, folder: Path) -> bool:
 
 def reason(error: BaseException, folder: Path | None = None) -> str:
     """'ValueError: could not convert 'a' (train.py:12)': the last line of the user's own files that was running."""
-    said = next(iter(str(error).splitlines()), "")[:500]
+    said = next(iter(str(error.msg if isinstance(error, SyntaxError) else error).splitlines()), "")[:500]
     place = _place(error, folder)
     return f"{type(error).__name__}{f': {said}' if said else ''}{f' ({place})' if place else ''}"
 
