@@ -44,9 +44,9 @@ def test_chi2_where_no_cell_is_rare() -> None:
 
 def test_rare_cells_are_taken_together() -> None:
     found = stats.pooled([5000, 4000, 1, 2, 90, 0], [520, 380, 0, 1, 10, 7], 2)
-    assert found == ([93, 5000, 4000], [18, 520, 380])
-    assert stats.pooled([10_000, 0, 0], [999, 0, 1], 2) == ([0, 10_000], [1, 999])
-    assert stats.chi2_p([0, 10], [0, 10]) == 1.0
+    assert found == ([93.0, 5000.0, 4000.0], [18.0, 520.0, 380.0])
+    assert stats.pooled([10_000, 0, 0], [999, 0, 1], 2) == ([0.0, 10_000.0], [1.0, 999.0])
+    assert stats.chi2_p([0, 10], [0, 10]) == 1.0  # one cell that is filled
 
 
 def test_a_long_tail_is_no_drift() -> None:

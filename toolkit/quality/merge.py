@@ -56,7 +56,10 @@ def merge_many(profiles: Iterable[bytes], baseline: Baseline) -> Profile:
             part = sections(data, baseline)
             rows += part.rows
             floats.append(part.floats)
-            counts += np.frombuffer(part.counts, dtype=f"<u{part.width}").astype(np.int64, copy=False)
+            planes = np.frombuffer(part.planes, dtype=np.uint8).reshape(part.width, baseline.size)
+            counts += planes[0]
+            for place in range(1, part.width):
+                counts += planes[place].astype(np.int64) << (8 * place)
         read = np.frombuffer(b"".join(floats), dtype="<f8").reshape(len(batch), baseline.moments, MOMENTS)
         together = np.concatenate((sums[None], read))
         with np.errstate(over="ignore", invalid="ignore"):

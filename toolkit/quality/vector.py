@@ -27,7 +27,6 @@ Places = npt.NDArray[np.intp]
 STEPS = 1 << 14
 TABLE_FROM = 4096  # values; below, searching all is cheaper than the table
 MAX_WALK = 6  # edges in one step
-_FEW, _CROWD = 1, 2
 
 
 def numbers(values: Any) -> Floats:
@@ -106,18 +105,20 @@ class Scores(NamedTuple):
 
 
 class _Table(NamedTuple):
-    """Equal steps from the first edge on: how many edges lie below a step, and whether any lie in it."""
+    """Equal steps from the first edge on, and the cell of each: the number n of edges below it.
+
+    It is ~n (negative) where edges lie in the step, and ~(more than there are edges) where too many to walk do.
+    """
 
     first: float
     scale: float
-    below: Places
-    held: npt.NDArray[np.int8]
+    cells: Places
 
-    def steps(self, values: Floats) -> npt.NDArray[np.int32]:
+    def steps(self, values: Floats) -> Places:
         steps = values - self.first
         steps *= self.scale
         np.clip(steps, 0, STEPS - 1, out=steps)
-        return steps.astype(np.int32)
+        return steps.astype(np.intp)
 
 
 class NumberColumn:
@@ -149,18 +150,15 @@ class NumberColumn:
         """As `searchsorted` with side left, of values that are not NaN."""
         if len(values) < TABLE_FROM or self._table is None:
             return np.searchsorted(self.edges, values, side="left")
-        steps = self._table.steps(values)
-        places = self._table.below[steps]
-        held = self._table.held[steps]
-        few = np.nonzero(held == _FEW)[0]
-        if len(few):  # walk up: at most MAX_WALK edges lie in the value's own step
-            own, found = values[few], places[few]
-            while (up := own > self._closed[found]).any():
+        places = self._table.cells.take(self._table.steps(values), mode="wrap")
+        unsure = np.nonzero(places < 0)[0]
+        if len(unsure):
+            own, found = values[unsure], ~places[unsure]
+            crowd = np.nonzero(found > len(self.edges))[0]
+            found[crowd] = np.searchsorted(self.edges, own[crowd], side="left")
+            while (up := own > self._closed.take(found, mode="wrap")).any():  # walk up: few edges share the step
                 found += up
-            places[few] = found
-        crowd = np.nonzero(held == _CROWD)[0]
-        if len(crowd):
-            places[crowd] = np.searchsorted(self.edges, values[crowd], side="left")
+            places[unsure] = found
         return places
 
     @cached_property
@@ -176,10 +174,11 @@ class NumberColumn:
             scale = float(np.float64(STEPS - 2) / (self.edges[-1] - self.edges[0]))
         if not np.isfinite(scale) or scale <= 0.0:
             return None
-        table = _Table(float(self.edges[0]), scale, np.empty(0, np.intp), np.empty(0, np.int8))
+        table = _Table(float(self.edges[0]), scale, np.empty(0, np.intp))
         held = np.bincount(table.steps(self.edges), minlength=STEPS)
-        kind = np.where(held == 0, 0, np.where(held <= MAX_WALK, _FEW, _CROWD)).astype(np.int8)
-        return table._replace(below=(np.cumsum(held) - held).astype(np.intp), held=kind)
+        below = np.cumsum(held) - held
+        unsure = np.where(held <= MAX_WALK, ~below, ~(len(self.edges) + 1))
+        return table._replace(cells=np.where(held == 0, below, unsure).astype(np.intp))
 
     def _moments(self, finite: Floats, total: float, counts: Counts) -> Moments:
         if not len(finite):
