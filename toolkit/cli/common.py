@@ -115,5 +115,8 @@ def short(digest: str) -> str:
     return digest[:12]
 
 
-def number(value: float) -> str:
+def number(value: float | None) -> str:
+    """Four digits after the point at most; nothing for None."""
+    if value is None:
+        return ""
     return f"{value:.4f}".rstrip("0").rstrip(".") if abs(value) < 1e6 else f"{value:.4g}"

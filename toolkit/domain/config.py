@@ -124,7 +124,6 @@ class MonitorConfig(Table):
     window: Duration = "7d"
     min_rows: int = Field(200, ge=1)
     effect: float = Field(0.05, gt=0, lt=1, description="KS or total variation a column must exceed to count as drift")
-    webhook: list[str] = Field([], description="names of secrets that hold webhook URLs for alerts")
 
 
 class RetrainConfig(Table):

@@ -14,7 +14,7 @@ from toolkit.bootstrap.context import from_runtime
 from toolkit.domain import digest, names
 from toolkit.domain.errors import ToolkitError
 from toolkit.domain.specs import JobSpec, Runtime
-from toolkit.lifecycle import monitor
+from toolkit.lifecycle import gc, monitor
 from toolkit.ports.context import Context
 
 
@@ -25,6 +25,7 @@ def on_event(event: dict[str, Any]) -> dict[str, Any]:
     job = ""
     if checked.report.verdict == "drift" and ctx.project.retrain.on_drift:
         job = ask_for_retrain(ctx, told, checked.report.window.partition("/")[2])
+    gc.expire(ctx)
     answer = {"report": checked.report, "incident": checked.incident, "new": checked.new, "retrain": job}
     plain: dict[str, Any] = msgspec.to_builtins(answer)
     return plain

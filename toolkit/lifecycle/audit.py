@@ -10,6 +10,10 @@ from toolkit.ports.store import Store
 from toolkit.state import audit
 from toolkit.state.journal import Journal
 
+# What an entry's line may name, in this order.
+SHOWN = ("kind", "name", "action", "alias", "version", "previous", "model_version", "url", "title", "state", "window",
+         "decision", "why", "reason", "error")  # fmt: skip
+
 
 def verify(store: Store, saved: dict[str, tuple[int, str]] | None = None) -> dict[str, Any]:
     """{"journals", "entries", "findings": [{"journal", "index", "what"}]}; findings are empty when all is well."""
@@ -29,6 +33,11 @@ def log(store: Store, limit: int) -> list[dict[str, Any]]:
 
 
 def _what(body: dict[str, Any]) -> str:
-    kind = body.get("kind") or body.get("type") or ""
-    rest = {k: v for k, v in body.items() if k not in {"kind", "type"} and isinstance(v, (str, int, float))}
-    return " ".join([str(kind), *(f"{k}={v}" for k, v in list(rest.items())[:5])]).strip()
+    """One line of an entry: what was done, to what."""
+    parts = [str(body.get("do", ""))]
+    for name in ("action", "release", "alert"):
+        inner = body.get(name)
+        if isinstance(inner, dict):
+            parts += [f"{key}={inner[key]}" for key in SHOWN if inner.get(key) not in (None, "")]
+    parts += [f"{key}={body[key]}" for key in SHOWN if body.get(key) not in (None, "", [], {}) and key != "action"]
+    return " ".join(parts)

@@ -195,7 +195,8 @@ def _code(ctx: Context) -> str:
     """The project's code, kept as a blob so that a retrain can start from inside the cloud."""
     from toolkit.packaging import code
 
-    return Blobs(ctx.store).put(code.package(ctx.directory, ctx.project.train.include).data)
+    beside = [name for name in (ctx.project.data.schema_file, ctx.project.train.requirements) if name]
+    return Blobs(ctx.store).put(code.package(ctx.directory, [*ctx.project.train.include, *beside]).data)
 
 
 def _function(ctx: Context, role: str, built: Bundle, environment: dict[str, str], *, concurrency: int) -> FunctionSpec:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -11,6 +11,9 @@ from toolkit.domain.errors import PlanError
 from toolkit.domain.specs import PORTS, Runtime
 from toolkit.ports.context import Context
 from toolkit.state.blobs import Blobs
+
+if TYPE_CHECKING:
+    from toolkit.domain.config import Project
 
 VARIABLE = "TOOLKIT_RUNTIME"
 MAX_BYTES = 3_500  # of the 4 KiB that a function's whole environment may have
@@ -39,7 +42,7 @@ def runtime(
         model=model,
         model_version=model_version,
         model_digest=model_digest,
-        config=Blobs(ctx.store).put(ctx.project.model_dump_json().encode()) if config else "",
+        config=Blobs(ctx.store).put(portable(ctx).model_dump_json().encode()) if config else "",
         ports={port: ctx.bindings[port] for port in ports},
         values=values or {},
     )
@@ -50,3 +53,18 @@ def runtime(
             hint="shorten the settings of the target's providers",
         )
     return {VARIABLE: text}
+
+
+def portable(ctx: Context) -> Project:
+    """The project as it reads from anywhere: sources that are paths of this machine made absolute.
+
+    A job has another working folder, so a relative path would be of nothing there.
+    """
+    data = ctx.project.data
+
+    def absolute(source: str) -> str:
+        return source if ":" in source.partition("/")[0] else str(ctx.directory / source)
+
+    source = absolute(data.source) if isinstance(data.source, str) else [absolute(one) for one in data.source]
+    tables = {name: absolute(table) for name, table in data.tables.items()}
+    return ctx.project.model_copy(update={"data": data.model_copy(update={"source": source, "tables": tables})})

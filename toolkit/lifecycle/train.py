@@ -198,7 +198,9 @@ def _result(ctx: Context, view: RunView) -> TrainResult:
     if view.status != "succeeded":
         why = view.end.reason if view.end else ""
         raise TrainingFailed(f"run {view.id} {_said(view)}: {why}", hint=f"toolkit logs --run {view.id}")
-    return TrainResult(view, register.run(ctx, view).version)
+    version = register.run(ctx, view).version
+    Runs(ctx.store, clock=ctx.clock).compact()
+    return TrainResult(view, version)
 
 
 def _said(view: RunView) -> str:

@@ -31,6 +31,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "token": ("token", "Print the token that local endpoints ask for."),
     "config": ("config", "Show the configuration and where each value came from."),
     "schema": ("schema", "Print the JSON Schema of toolkit.toml, for editors."),
+    "gc": ("gc", "Housekeeping: expired captures, old versions, the index of runs."),
     "destroy": ("destroy", "Remove everything that was deployed; the journal and the models stay."),
     "completion": ("completion", "Print the shell completion script."),
     "version": ("version", "Print the version."),

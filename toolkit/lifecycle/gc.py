@@ -1,0 +1,56 @@
+"""Housekeeping: what has outlived its use goes; what decides anything (journals, models, datasets, runs) stays.
+
+The drift check's tick lets captures expire by itself; `toolkit gc` does all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from toolkit.domain import times
+from toolkit.lifecycle import naming
+from toolkit.ports.context import Context
+from toolkit.ports.store import Meta
+from toolkit.state import keys
+from toolkit.state.runs import Runs
+
+KEPT_IDLE = 5  # published versions of a function without traffic: what a rollback can still reach
+
+
+def run(ctx: Context) -> dict[str, int]:
+    """{"captures", "versions", "runs_compacted"}: how many of each."""
+    return {
+        "captures": expire(ctx),
+        "versions": _old_versions(ctx),
+        "runs_compacted": Runs(ctx.store).compact(at_least=1),
+    }
+
+
+def expire(ctx: Context) -> int:
+    """Delete captured predictions (and the features in them) older than `serve.capture.retention`."""
+    age = timedelta(seconds=times.seconds(ctx.project.serve.capture.retention))
+    stop = keys.stamp(times.text(times.parse(ctx.clock()) - age))
+    prefix = keys.captures(ctx.target, naming.endpoint(ctx))
+    expired = [meta.key for meta in _before(ctx, prefix, prefix + stop)]
+    for key in expired:
+        ctx.store.delete(key)
+    return len(expired)
+
+
+def _before(ctx: Context, prefix: str, stop: str) -> Iterator[Meta]:
+    for meta in ctx.store.list(prefix):
+        if meta.key >= stop:
+            return
+        yield meta
+
+
+def _old_versions(ctx: Context) -> int:
+    """Published versions without traffic, but for the newest few."""
+    removed = 0
+    for state in list(ctx.functions.list(ctx.tags())):
+        idle = [v for v in sorted(state.versions, key=int) if not state.weights.get(v)]
+        for version in idle[:-KEPT_IDLE]:
+            ctx.functions.remove_version(state.name, version)
+            removed += 1
+    return removed
