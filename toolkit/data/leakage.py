@@ -34,12 +34,13 @@ def check(
 def overlap(train: pl.DataFrame, test: pl.DataFrame, schema: Schema) -> int:
     """Test rows that are training rows too; 0, or GateFailed. Not judged (-1) where repeats are the table's nature."""
     import numpy as np
+    import polars as pl
 
     columns = split.identity(schema)
     seen, asked = rowhash.row_hashes(train, columns), rowhash.row_hashes(test, columns)
     if split.repeats(np.concatenate([seen, asked])):
         return -1
-    shared = int(np.isin(asked, seen).sum())
+    shared = int(pl.Series(asked).is_in(pl.Series(seen).implode()).sum())
     if shared:
         raise GateFailed(
             f"row overlap: {shared:,} of {len(test):,} test rows are training rows too (limit 0)",

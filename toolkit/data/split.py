@@ -58,7 +58,8 @@ def repeats(hashes: Any) -> bool:
     """Are most rows repeats of another?"""
     import numpy as np
 
-    return len(np.unique(hashes)) < REPEATED_BY_NATURE * len(hashes)
+    distinct = 1 + np.count_nonzero(np.diff(np.sort(hashes)))
+    return bool(distinct < REPEATED_BY_NATURE * len(hashes))
 
 
 def _by_time(frame: pl.DataFrame, how: Split, schema: Schema) -> pl.Series:
@@ -123,12 +124,12 @@ def _first_share(order: Any, share: float) -> Mask:
     """Which rows are test: the first groups of equal order whose size is nearest to the share; never all groups."""
     import numpy as np
 
-    groups, inverse, sizes = np.unique(order, return_inverse=True, return_counts=True)
-    if len(groups) < 2:
+    ordered = np.sort(order)
+    starts = np.flatnonzero(np.diff(ordered)) + 1  # where a group begins that is not the first
+    if not len(starts):
         return np.zeros(len(order), dtype=bool)
-    sums = np.cumsum(sizes)[:-1]  # at least one group stays
-    taken = int(np.abs(sums - share * len(order)).argmin()) + 1
-    mask: Mask = inverse < taken
+    cut = starts[np.abs(starts - share * len(order)).argmin()]
+    mask: Mask = order < ordered[cut]
     return mask
 
 

@@ -2,7 +2,8 @@
 
 The contract is the schema file, where there is one. Without it the latest version's schema stands in: dtypes are
 brought to it, and what differs otherwise is said, as a person at work on `prepare` changes columns on purpose. A
-retrain (`until`) has nobody watching: there, the latest version's schema binds like a file.
+retrain (`until`) has nobody watching: there, the latest version's columns bind like a file's. What was merely observed
+once (no missing values, a range) is a gate only where a person's file says so.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ def run(ctx: Context, *, until: str = "") -> Dataset:
     """
     frame, found = contract.normal(_until(prepared(ctx), ctx.project.data.time, until))
     _warn(ctx, (f"{finding.column}: {finding.text}" for finding in found))
-    schema, binding = _agreed(ctx, frame, unattended=bool(until))
+    schema = _agreed(ctx, frame, unattended=bool(until))
     frame, dropped = _with_label(ctx, contract.conform(frame, schema), schema)
-    report = {**_checked(ctx, frame, schema, binding=binding), "dropped": dropped}
+    report = {**_checked(ctx, frame, schema), "dropped": dropped}
     with ctx.report.track("snapshot", len(frame)) as advance:
         return snapshot.take(
             ctx.store,
@@ -90,8 +91,8 @@ def _until(frame: pl.DataFrame, time: str, until: str) -> pl.DataFrame:
     return kept
 
 
-def _agreed(ctx: Context, frame: pl.DataFrame, *, unattended: bool) -> tuple[Schema, bool]:
-    """(the contract of this ingest, whether it binds)."""
+def _agreed(ctx: Context, frame: pl.DataFrame, *, unattended: bool) -> Schema:
+    """The contract of this ingest."""
     config = ctx.project.data
     if config.schema_file:
         agreed, binding = contract.read(ctx.directory / config.schema_file), True
@@ -99,10 +100,10 @@ def _agreed(ctx: Context, frame: pl.DataFrame, *, unattended: bool) -> tuple[Sch
         try:
             agreed, binding = Datasets(ctx.store).latest(ctx.project.name).schema, unattended
         except NotFound:
-            return _first(ctx, frame), True
+            return _first(ctx, frame)
     schema, said = roles.extended(frame, agreed, binding=binding)
     _warn(ctx, said)
-    return roles.configured(schema, config), binding
+    return roles.configured(schema, config)
 
 
 def _first(ctx: Context, frame: pl.DataFrame) -> Schema:
@@ -110,7 +111,7 @@ def _first(ctx: Context, frame: pl.DataFrame) -> Schema:
     config = ctx.project.data
     if config.label:
         labels.present(frame.columns, config.label)
-        _, found = labels.labelled(frame, config.label, drop=False)
+        labels.labelled(frame, config.label, drop=False)
     inferred = infer.infer(frame, config.label, time=config.time, ids=config.id, ignore=config.ignore, leave_out=False)
     _warn(ctx, (f"{f.column}: {f.text}" if f.column else f.text for f in inferred.findings))
     return roles.configured(roles.label_required(inferred.schema), config)
@@ -126,11 +127,12 @@ def _with_label(ctx: Context, frame: pl.DataFrame, schema: Schema) -> tuple[pl.D
     return kept, dropped
 
 
-def _checked(ctx: Context, frame: pl.DataFrame, schema: Schema, *, binding: bool) -> dict[str, Any]:
+def _checked(ctx: Context, frame: pl.DataFrame, schema: Schema) -> dict[str, Any]:
     """What contract and leakage gates measured. GateFailed where one refuses."""
     config = ctx.project.data
+    declared = bool(config.schema_file)
     found = checks.check(
-        frame, schema, strict=config.strict and binding, nulls=binding, max_null_share=config.max_null_share
+        frame, schema, strict=config.strict and declared, nulls=declared, max_null_share=config.max_null_share
     )
     _warn(ctx, checks.advice(found, schema))
     how = split.resolve(config.split, schema)
