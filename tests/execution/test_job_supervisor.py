@@ -110,6 +110,21 @@ def test_it_outlives_a_caller_that_is_killed_with_all_its_descendants(jobs: Loca
     assert printed(jobs) == ["begun", "done"]
 
 
+def test_a_job_that_a_job_submitted_goes_on_when_the_first_has_ended(jobs: LocalJobs, tmp_path: Path) -> None:
+    (tmp_path / "submits.py").write_text(_SUBMIT.replace("time.sleep(60)", ""))
+    outer = JobSpec(
+        name="outer",
+        module="submits",
+        arguments=(str(tmp_path / "jobs"),),
+        environment={"PYTHONPATH": str(tmp_path)},
+    )
+    jobs.submit(outer)
+    until(lambda: jobs.status("outer").state in JOB_FINAL)
+    assert jobs.status("outer").state == "succeeded"
+    assert ended(jobs).state == "succeeded"
+    assert printed(jobs) == ["begun", "done"]
+
+
 def test_it_belongs_to_no_terminal_and_no_one(jobs: LocalJobs, tmp_path: Path) -> None:
     jobs.submit(probe("sleep=60"))
     pid = supervisor(tmp_path / "jobs" / "a")
