@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +22,15 @@ from toolkit.quality.merge import merge
 from toolkit.quality.profile import Profile
 
 Frame = dict[str, list[Any]]
+
+
+@pytest.fixture
+def switching() -> Iterator[None]:
+    """Threads take turns as often as the interpreter can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
 
 
 def taken(counter: Counter) -> Profile:
@@ -162,7 +172,9 @@ def test_rows_of_another_shape_are_refused(baseline: Baseline, window: Callable[
     assert counter.take() is None
 
 
-def test_nothing_is_lost_or_doubled_between_threads(baseline: Baseline, window: Callable[..., Frame]) -> None:
+def test_nothing_is_lost_or_doubled_between_threads(
+    baseline: Baseline, window: Callable[..., Frame], switching: None
+) -> None:
     counter = Counter(baseline)
     frame = window(60, seed=4)
     rows = list(zip(*frame.values(), strict=True))

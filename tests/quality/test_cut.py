@@ -52,6 +52,17 @@ def test_ks_and_w1_are_exact_to_the_promise(shape: str, drift: bool) -> None:
     assert found.statistics["w1"] == pytest.approx(exact, abs=0.02)
 
 
+def test_w1_is_exact_beyond_the_reference_too() -> None:
+    rng = np.random.default_rng(6)
+    reference, window = rng.normal(0, 1, 20_000), rng.normal(7, 2, 5000)
+    baseline = build_baseline({"x": reference}, [Feature(name="x", dtype="float64")])
+    counter = Counter(baseline)
+    counter.add_columns({"x": window})
+    found = check(baseline, merge([counter.take() or b""], baseline)).columns[0]
+    exact = wasserstein_distance(reference, window) / reference.std()
+    assert found.statistics["w1"] == pytest.approx(exact, abs=0.01)
+
+
 def test_a_heavy_value_has_a_bin_of_its_own() -> None:
     rng = np.random.default_rng(0)
     values = np.concatenate((rng.normal(0, 1, 900), np.full(100, 0.25)))
