@@ -7,20 +7,13 @@ Nothing listens at the URL: `visit` answers for it, as a client without an ident
 
 from __future__ import annotations
 
-import atexit
-import importlib.util
 import json
 import math
-import os
 import random
-import shutil
-import sys
-import tempfile
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,6 +21,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
+from toolkit.adapters.memory import handlers
+from toolkit.adapters.memory.handlers import Handler
 from toolkit.adapters.memory.store import open_store
 from toolkit.domain import digest, names, times
 from toolkit.domain.errors import ConfigError, Conflict, Corrupt, NotFound, ProviderError, Throttled, Unsupported
@@ -42,7 +37,6 @@ from toolkit.ports.store import Store
 SHARED_MB = 256  # a function with less wants a limit, and this process has none
 _LIMITS = {"memory_mb": 10_240, "timeout_seconds": 900}
 _UNPACKED_BYTES = 250 * 1024**2
-_ONE_LOADS = threading.Lock()  # variables and the path belong to the whole process
 _RETRIES = 2
 
 
@@ -60,7 +54,7 @@ class _Version:
     spec: FunctionSpec
     digest: str
     folder: Path
-    handler: Callable[[Any, Any], Any] | None = None
+    handler: Handler | None = None
     running: int = 0
 
 
@@ -270,12 +264,7 @@ class MemoryFunctions:
         data = self._store.get(spec.bundle_key).data
         if digest.of_bytes(data) != spec.bundle:
             raise Corrupt(f"the bundle at {spec.bundle_key} is not {spec.bundle[:12]}")
-        folder = _folder() / uuid4().hex
-        archive = folder.with_suffix(".zip")
-        archive.write_bytes(data)
-        bundles.unpack(archive, folder, _UNPACKED_BYTES)
-        archive.unlink()
-        return folder
+        return handlers.unpack(data, _UNPACKED_BYTES)
 
 
 def _check(spec: FunctionSpec) -> None:
@@ -290,7 +279,7 @@ def _guarded(version: _Version, event: dict[str, Any], say: Callable[[str], None
     """Load the handler if that was not done yet, call it, and put what comes of it into a value."""
     try:
         if version.handler is None:
-            version.handler = _load(version, say)
+            version.handler = handlers.load(version.folder, version.spec, say)
         payload = json.dumps(version.handler(event, SimpleNamespace(aws_request_id=str(uuid4())))).encode()
     except Exception as error:
         say(traceback.format_exc())
@@ -300,56 +289,3 @@ def _guarded(version: _Version, event: dict[str, Any], say: Callable[[str], None
     if len(payload) > PAYLOAD_BYTES:
         return _Failed("Function.ResponseSizeTooLarge", f"over {PAYLOAD_BYTES} bytes")
     return payload
-
-
-def _load(version: _Version, say: Callable[[str], None]) -> Callable[[Any, Any], Any]:
-    """The handler, from a module under a name of its own, whose `print` is the function's log."""
-    file, _, attribute = version.spec.handler.rpartition(".")
-    name = f"_memory_function_{version.folder.name}"
-    spec = importlib.util.spec_from_file_location(name, version.folder / f"{file}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    vars(module)["print"] = lambda *words, sep=" ", **_: say(sep.join(map(str, words)))
-    with _ONE_LOADS, _as_loaded(version):
-        spec.loader.exec_module(module)
-    handler: Callable[[Any, Any], Any] = getattr(module, attribute)
-    return handler
-
-
-@contextmanager
-def _as_loaded(version: _Version) -> Iterator[None]:
-    """The function's variables and its folder at the end of the path; its own modules are forgotten afterwards, so
-    that two bundles may each have a module of one name."""
-    variables, modules, no_bytecode = dict(os.environ), set(sys.modules), sys.dont_write_bytecode
-    os.environ.update({**version.spec.environment, "LAMBDA_TASK_ROOT": str(version.folder)})
-    sys.path.append(str(version.folder))
-    sys.dont_write_bytecode = True
-    try:
-        yield
-    finally:
-        sys.dont_write_bytecode = no_bytecode
-        sys.path.remove(str(version.folder))
-        os.environ.clear()
-        os.environ.update(variables)
-        for name in set(sys.modules) - modules:
-            if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(version.folder)):
-                del sys.modules[name]
-
-
-def _folder() -> Path:
-    """Where bundles of this process are unpacked; gone with it."""
-    with _REGISTRY:
-        if not _FOLDER:
-            _FOLDER.append(Path(tempfile.mkdtemp(prefix="toolkit-memory-functions-")))
-            atexit.register(_clear)
-        return _FOLDER[0]
-
-
-def _clear() -> None:
-    for path in _FOLDER[0].iterdir():
-        bundles.remove(path)
-    shutil.rmtree(_FOLDER[0], ignore_errors=True)
-
-
-_FOLDER: list[Path] = []
