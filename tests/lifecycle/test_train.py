@@ -13,8 +13,9 @@ from toolkit.domain import codec
 from toolkit.domain.config import DataConfig, TrainConfig
 from toolkit.domain.errors import ConfigError, Interrupted, TrainingFailed
 from toolkit.domain.records import ModelManifest
-from toolkit.domain.specs import LogLine
+from toolkit.domain.specs import JobSpec, LogLine
 from toolkit.lifecycle import runs, train
+from toolkit.packaging import lock
 from toolkit.state.blobs import Blobs
 from toolkit.state.registry import Registry
 from toolkit.state.runs import Runs
@@ -147,6 +148,53 @@ def test_a_version_that_was_not_registered_is_registered_by_whoever_looks_next(
     assert not Registry(shop.ctx.store, "shop").versions()
     result = train.run(shop.ctx, dataset=dataset)
     assert (result.reused, result.version) == (True, 1)
+
+
+def watched(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> list[JobSpec]:
+    """What is submitted from now on."""
+    seen: list[JobSpec] = []
+    submit = type(shop.ctx.jobs).submit
+
+    def watch(self: Any, spec: JobSpec) -> Any:
+        seen.append(spec)
+        return submit(self, spec)
+
+    monkeypatch.setattr(type(shop.ctx.jobs), "submit", watch)
+    return seen
+
+
+def test_requirements_are_locked_and_part_of_what_a_run_is(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = shop.dataset()
+    plain = train.run(shop.ctx, dataset=dataset)
+    asked: list[tuple[Path, str]] = []
+    submitted = watched(shop, monkeypatch)
+
+    def locked(path: Path, python: str) -> str:
+        asked.append((path, python))
+        return "numpy==2.0 --hash=sha256:00\n"
+
+    monkeypatch.setattr(lock, "lock", locked)
+    shop.configure(train=TrainConfig(requirements="requirements.txt"))
+    pinned = train.run(shop.ctx, dataset=dataset)
+    assert asked[0][0] == shop.folder / "requirements.txt"
+    assert pinned.view.id != plain.view.id
+    assert submitted[0].requirements == "numpy==2.0 --hash=sha256:00\n"
+    assert Blobs(shop.ctx.store).get(pinned.view.spec.environment) == submitted[0].requirements.encode()
+
+
+def test_a_job_is_told_all_it_needs_and_no_more(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    submitted = watched(shop, monkeypatch)
+    shop.configure(train=TrainConfig(memory="2Gi", timeout="5m"))
+    result = train.run(shop.ctx, dataset=shop.dataset())
+    (spec,) = submitted
+    assert spec.environment.keys() == {
+        "TOOLKIT_RUNTIME", "TOOLKIT_ACTOR", "PYTHONHASHSEED",
+        "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT",
+    }  # fmt: skip
+    assert (spec.environment["OMP_NUM_THREADS"], spec.memory_mb, spec.timeout_seconds) == ("1", 2048, 300)
+    assert (spec.module, spec.arguments) == ("toolkit.entry.job", ())
+    assert spec.tags["run"] == result.view.id
+    assert train.threads(4.0)["OMP_NUM_THREADS"] == "4"
 
 
 def test_detached_it_is_looked_at_later(shop: Shop) -> None:

@@ -52,7 +52,10 @@ def to_onnx(estimator: Any, features: Sequence[Feature], classes: Sequence[str])
     return graph.canonical(model, features, classes)
 
 
-_HINT = "use estimators that skl2onnx knows (sklearn's own, LightGBM, XGBoost); do row logic of your own in prepare"
+_HINT = (
+    "use estimators that skl2onnx knows (sklearn's own, LightGBM, XGBoost) with the columns picked in front: "
+    "make_pipeline(ColumnTransformer(...), model); do row logic of your own in data.prepare"
+)
 
 
 def spelled_out(estimator: Any, features: Sequence[Feature]) -> Any:
