@@ -278,7 +278,26 @@ def test_what_cannot_be_counted_fails_no_prediction(
     reply = Client(create_app(binary, capture=capture)).post("/predict", ROW)
     assert reply.status == 200
     assert capture.counts["capture_dropped_rows_total"] == 1
-    assert "not captured" in capsys.readouterr().err
+    assert "are lost" in capsys.readouterr().err
+
+
+def test_counting_together_is_counting_one_by_one(
+    store: Store, make: Make, binary: Model, baseline: Baseline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever sizes the requests have: the same cells, filled by the vector and by the scalar counter."""
+    sums = []
+    for together in (1, 7, captures.TOGETHER):
+        monkeypatch.setattr(captures, "TOGETHER", together)
+        capture = make(rows=10_000)
+        for rows in (1, 5, 1, 60, 600, 2, 1):
+            ask(capture, binary, rows=rows)
+        capture.close()
+        found = [decode(store.get(meta.key).data, baseline) for meta in store.list("profiles/")]
+        sums.append([sum(cells) for cells in zip(*(profile.counts for profile in found), strict=True)])
+        for meta in list(store.list()):
+            store.delete(meta.key)
+    assert sums[0] == sums[1] == sums[2]
+    assert sum(sums[0]) == 670 * len(baseline.columns)
 
 
 def test_the_application_captures_what_it_answers(
