@@ -48,7 +48,7 @@ def merge_many(profiles: Iterable[bytes], baseline: Baseline) -> Profile:
     import numpy as np
 
     rows = 0
-    counts = np.zeros(baseline.size, dtype=np.int64)
+    planes = np.zeros((8, baseline.size), dtype=np.int64)  # each byte of the counts is summed by itself
     sums = np.array([Moments()] * baseline.moments, dtype=np.float64).reshape(-1, MOMENTS)
     for batch in _batches(profiles):
         floats = []
@@ -56,16 +56,14 @@ def merge_many(profiles: Iterable[bytes], baseline: Baseline) -> Profile:
             part = sections(data, baseline)
             rows += part.rows
             floats.append(part.floats)
-            planes = np.frombuffer(part.planes, dtype=np.uint8).reshape(part.width, baseline.size)
-            counts += planes[0]
-            for place in range(1, part.width):
-                counts += planes[place].astype(np.int64) << (8 * place)
+            planes[: part.width] += np.frombuffer(part.planes, dtype=np.uint8).reshape(part.width, baseline.size)
         read = np.frombuffer(b"".join(floats), dtype="<f8").reshape(len(batch), baseline.moments, MOMENTS)
         together = np.concatenate((sums[None], read))
         with np.errstate(over="ignore", invalid="ignore"):
             sums = together.sum(axis=0)
         sums[:, 2] = together[:, :, 2].min(axis=0)
         sums[:, 3] = together[:, :, 3].max(axis=0)
+    counts = (planes << np.arange(0, 64, 8)[:, None]).sum(axis=0)
     return Profile(baseline.name, rows, counts.tolist(), [Moments(*row) for row in sums.tolist()])
 
 
