@@ -138,6 +138,9 @@ class _Walk:
     def _results(self, node: Node) -> Iterator[tuple[str, str]]:
         facts = node.facts
         if node.kind == "dataset":
+            for other in self._datasets.list(facts["name"]):
+                if other.parent == facts["version"]:
+                    yield self._dataset(f"{other.name}@{other.version}"), "appends to"
             for view in self._runs.search(where=[("dataset_version", "=", facts["version"])], limit=10_000):
                 if view.spec.dataset == facts["name"]:
                     yield self._run(view.id), "trained on"

@@ -13,11 +13,12 @@ import sys
 import zlib
 from array import array
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, ClassVar
 
 import msgspec
 
-from toolkit.domain import codec, digest
+from toolkit.domain import codec, digest, times
 from toolkit.domain.errors import ConfigError, Corrupt, NewerFormat, NotFound
 from toolkit.domain.records import RunEnd, RunSpec, RunStatus
 from toolkit.ports.store import Object, Store
@@ -203,13 +204,15 @@ class RunIndex:
         patiently(lambda: self._store.put(keys.run_part(name.digest), data))
         return name
 
-    def sweep(self, before: str) -> None:
-        """Delete parts that the index does not name and that were last written before that time (readers and other
-        compactors may be about to use younger ones)."""
+    def sweep(self) -> None:
+        """Delete parts that the index does not name and that are a day older than the newest, by the store's own
+        clock (readers and other compactors may be about to use younger ones)."""
         _, index = self.read()
         named = {keys.run_part(part.digest) for part in index.parts}
-        for meta in list(self._store.list(keys.RUN_PARTS)):
-            if meta.key not in named and meta.modified < before:
+        parts = list(self._store.list(keys.RUN_PARTS))
+        newest = max((times.parse(meta.modified) for meta in parts), default=None)
+        for meta in parts:
+            if meta.key not in named and newest and newest - times.parse(meta.modified) > timedelta(days=1):
                 self._store.delete(meta.key)
 
     def swap(self, index: Index, seen: Object | None) -> bool:

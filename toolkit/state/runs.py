@@ -12,7 +12,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import timedelta
 from typing import Any, ClassVar
 
 import msgspec
@@ -147,7 +146,7 @@ class Runs:
                     continue
             for view in ended:
                 self._store.delete(keys.run_tail(view.id))
-            self._index.sweep(times.text(times.parse(self._clock()) - timedelta(days=1)))
+            self._index.sweep()
             return len(fresh)
         raise Conflict("another compaction of the run index was faster each time", hint="toolkit runs ls")
 

@@ -5,7 +5,7 @@ after its name, which no key can contain. (Not exact when the shorter key is del
 """
 
 # Plain strings and os: this runs on every store call, also inside functions.
-# ruff: noqa: PTH102, PTH103, PTH106, PTH112, PTH116, PTH120
+# ruff: noqa: PTH102, PTH103, PTH106, PTH112, PTH113, PTH116, PTH120
 
 from __future__ import annotations
 
@@ -59,11 +59,7 @@ class Layout:
         os.makedirs(self.top, exist_ok=True)
         folder = self.top
         for part in prefix.split("/") if prefix else ():
-            plain, other = f"{folder}/{part}", f"{folder}/{part}~"
-            path = plain if not os.path.isdir(other) and _made(plain) else other
-            if not os.path.isdir(path):
-                _made(path)
-            folder = path
+            folder = _step(folder, part)
         return folder
 
     def prune(self, folder: str) -> None:
@@ -79,17 +75,29 @@ class Layout:
         """Keys that begin with `prefix` and sort after `after`, in bytewise order, one folder in memory at a time."""
         # Start in the deepest folder that the prefix names: one run's keys must not cost a walk over all runs.
         base, _, _ = prefix.rpartition("/")
-        start = self.folder(base)
+        start = self.folder(base) if all(_fits(part) for part in base.split("/") if base) else None
         if start is not None:
             yield from _walk(start, f"{base}/" if base else "", prefix, after)
 
 
-def _made(path: str) -> bool:
-    """Whether `path` is a folder now."""
-    with suppress(FileExistsError):
-        os.mkdir(path)
-        sync_folder(os.path.dirname(path))
-    return os.path.isdir(path)
+def _step(folder: str, part: str) -> str:
+    """The folder of `part` in `folder`, made if need be. FileNotFoundError: `folder` was pruned meanwhile."""
+    plain, other = f"{folder}/{part}", f"{folder}/{part}~"
+    while True:
+        for path in (plain, other):
+            if os.path.isdir(path):
+                return path
+        try:
+            os.mkdir(plain)
+            path = plain
+        except FileExistsError:
+            if not os.path.isfile(plain):
+                continue  # a folder came or went while we looked
+            with suppress(FileExistsError):
+                os.mkdir(other)
+            path = other
+        sync_folder(folder)
+        return path
 
 
 def _walk(folder: str, base: str, prefix: str, after: str) -> Iterator[tuple[str, os.stat_result]]:

@@ -160,28 +160,25 @@ class LocalStore:
         """Link the file to its name; the folder it is in. AlreadyExists."""
         parent, _, leaf = key.rpartition("/")
         while True:
-            folder = self._layout.make_folder(parent)
-            path = f"{folder}/{leaf}"
             try:
-                if os.path.isfile(f"{path}~"):
-                    raise self._taken(key)
-                try:
-                    os.link(temporary, path)
-                except FileExistsError:
-                    if not os.path.isdir(path):
-                        raise
-                    os.link(temporary, f"{path}~")
-                return folder
+                folder = self._layout.make_folder(parent)
+                path = f"{folder}/{leaf}"
+                taken = os.path.isfile(f"{path}~")
+                if not taken:
+                    os.link(temporary, f"{path}~" if os.path.isdir(path) else path)
+                    return folder
             except FileNotFoundError:
                 if not os.path.exists(temporary):
                     raise
-                # else a delete pruned the folder between the two calls: make it again
-            except FileExistsError as error:
-                raise self._taken(key) from error
+                continue  # a delete pruned the folder in between: make it again
+            except FileExistsError:
+                taken = not os.path.isdir(path)  # a folder that came between look and link is no object
             except OSError as error:
                 if error.errno not in _NO_LINKS:
                     raise
                 return self._replace(key, temporary, mode)
+            if taken:
+                raise self._taken(key)
 
     def _replace(self, key: str, temporary: str, mode: Mode) -> str:
         """Rename the file to its name under the lock, once `mode` allows it; the folder it is in.
@@ -191,14 +188,13 @@ class LocalStore:
         parent, _, leaf = key.rpartition("/")
         with self._locked(key):
             while True:
-                folder = self._layout.make_folder(parent)
                 found = self._layout.find(key)
                 if isinstance(mode, Create) and found is not None:
                     raise self._taken(key)
                 if isinstance(mode, Match) and (found is None or _etag(found[1]) != mode.etag):
                     raise PreconditionFailed(f"{key} in {self._top} is not what was last seen")
-                path = found[0] if found else f"{folder}/{leaf}"
                 try:
+                    path = found[0] if found else f"{self._layout.make_folder(parent)}/{leaf}"
                     os.rename(temporary, path + "~" * (found is None and os.path.isdir(path)))
                     return os.path.dirname(path)
                 except (FileNotFoundError, IsADirectoryError):
@@ -209,7 +205,7 @@ class LocalStore:
         """A new file of our own; on a handle's first write, what dead processes left is cleared."""
         folder = f"{self._work}/parts"
         if not self._swept:
-            os.makedirs(folder, exist_ok=True)
+            self._make(folder)
             horizon = time.time() - STALE_SECONDS
             with os.scandir(folder) as entries:
                 for entry in entries:
@@ -221,14 +217,20 @@ class LocalStore:
         try:
             return open(path, "xb")
         except FileNotFoundError:  # someone emptied the bucket under an open handle
-            os.makedirs(folder, exist_ok=True)
+            self._make(folder)
             return open(path, "xb")
+
+    def _make(self, folder: str) -> None:
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise ConfigError(f"store folder {self._top} is not a folder", hint=f"ls -ld {self._top}") from error
 
     @contextmanager
     def _locked(self, key: str) -> Iterator[None]:
         """Exclusive among all processes for this key's lock file; Unavailable when a stopped process holds it."""
         folder = f"{self._work}/locks"
-        os.makedirs(folder, exist_ok=True)
+        self._make(folder)
         descriptor = os.open(f"{folder}/{zlib.crc32(key.encode()) & 0xFF:02x}", os.O_RDWR | os.O_CREAT, 0o666)
         try:
             deadline, pause = time.monotonic() + LOCK_SECONDS, 0.0005
