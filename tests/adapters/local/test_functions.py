@@ -146,6 +146,14 @@ def test_a_killed_host_leaves_no_worker_after_the_next_start(
     assert functions.request(name, HttpRequest()).status == 200
 
 
+def test_a_host_of_another_version_of_the_toolkit_is_replaced(settings: Settings) -> None:
+    host = local.start_host(settings)
+    record = Path(settings["host"], "server", "host.json")
+    record.write_text(json.dumps({**json.loads(record.read_bytes()), "version": "0.0.1"}))
+    again = local.start_host(settings)
+    assert (again.pid != host.pid, again.port, identity(host.pid)) == (True, host.port, "")
+
+
 def test_it_stops_when_its_folder_goes(settings: Settings, tmp_path: Path) -> None:
     host = local.start_host(settings)
     Path(settings["host"]).rename(tmp_path / "elsewhere")

@@ -23,6 +23,7 @@ from typing import IO, TypeVar
 
 import msgspec
 
+from toolkit import __version__
 from toolkit.domain.errors import ConfigError, Unavailable
 from toolkit.execution import files
 from toolkit.execution.aws_lambda import sandbox
@@ -66,7 +67,9 @@ def status(folder: HostFolder) -> HostStatus | None:
 def start(folder: HostFolder, port: int = 0) -> HostStatus:
     """Start it, or find it. Raises ConfigError (the port is taken), Unavailable (it did not come up; why)."""
     if found := status(folder):
-        return found
+        if found.version == __version__:
+            return found
+        stop(folder)  # the toolkit was upgraded under it
     chosen = remember_port(folder, port)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
