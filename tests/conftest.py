@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 
+import hypothesis
 import pytest
 
 from tests.house import collecting
 from tests.house.collecting import pytest_runtest_logreport, pytest_sessionfinish
 from tests.support import Shell
+
+# No deadline: a shared machine may pause for longer than any example takes. Derandomised: the gate is the same for all.
+hypothesis.settings.register_profile("gate", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("gate")
 
 __all__ = ["pytest_runtest_logreport", "pytest_sessionfinish"]
 

@@ -38,6 +38,7 @@ def run_here(spec: JobSpec, folder: Path) -> Outcome:
 
 
 def _exit_code(module: str) -> int:
+    sys.modules.pop(module, None)  # runpy warns of one that is imported already, which is an error where warnings are
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as end:

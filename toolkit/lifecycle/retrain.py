@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit.domain import times
-from toolkit.domain.errors import GateFailed
+from toolkit.domain.errors import DataError, GateFailed, TrainingFailed
 from toolkit.lifecycle import deploy, ingest, naming, promote, train
 from toolkit.ports.context import Context
 from toolkit.state.triggers import Triggers
@@ -52,8 +52,11 @@ def run(ctx: Context, *, reason: str, window: str = "") -> Turn:
 
 
 def _turn(ctx: Context, reason: str, window: str) -> Turn:
-    dataset = ingest.run(ctx, until=window)
-    result = train.run(ctx, dataset=dataset, reason=f"{reason} {window}".strip())
+    try:
+        dataset = ingest.run(ctx, until=window)
+        result = train.run(ctx, dataset=dataset, reason=f"{reason} {window}".strip())
+    except (DataError, GateFailed, TrainingFailed) as error:  # a result: the champion stays, people are told why
+        return Turn("stayed", str(error), trained=False)
     if result.version is None:
         return Turn("stayed", f"the run ended {result.view.status}", trained=True)
     promote.run(ctx, result.version, alias="challenger", gates=False, reason=reason)

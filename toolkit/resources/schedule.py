@@ -8,6 +8,7 @@ import msgspec
 
 from toolkit.domain import digest
 from toolkit.domain.plan import Action, Desired, Observed
+from toolkit.domain.schedule import parse
 from toolkit.domain.specs import ScheduleSpec
 from toolkit.ports.context import Context
 
@@ -15,6 +16,8 @@ KIND = "schedule"
 
 
 def desired(spec: ScheduleSpec) -> Desired:
+    """ConfigError for an expression that not every provider can express."""
+    parse(spec.expression)
     return Desired(
         kind=KIND,
         name=spec.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from toolkit.data.infer import Inference
 from toolkit.domain import wire
 
-FEW_ROWS = 1000  # fewer: a linear model; trees would learn the rows by heart
+FEW_ROWS = 500  # fewer: a linear model; trees would learn the rows by heart
 MANY_TREES = 300  # trees are grown for each class: as many in all, whatever their number
 
 _HEAD = '''"""Predicts {label}: one pipeline from the columns as they are to the answer. Edit it as you like."""
