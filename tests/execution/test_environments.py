@@ -156,3 +156,11 @@ def test_without_uv_the_extra_is_named(output: Output, monkeypatch: pytest.Monke
 def test_an_interpreter_that_does_not_run_is_named(output: Output) -> None:
     with pytest.raises(ConfigError, match="/no/such/python"):
         environments.python_for("x==1\n", "/no/such/python", output=output)
+
+
+def test_a_job_submitted_by_a_function_does_not_live_in_its_folders() -> None:
+    worker = {"LAMBDA_TASK_ROOT": "/x", "HOME": "/tmp/worker/home", "TMPDIR": "/tmp/worker/tmp", "PATH": "/bin"}
+    found = environments.for_supervisor(worker)
+    assert found["HOME"] != worker["HOME"]
+    assert "TMPDIR" not in found
+    assert found["PATH"] == "/bin"

@@ -15,6 +15,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -52,7 +53,10 @@ def variables(declared: Mapping[str, str], source: Mapping[str, str] | None = No
 
 def for_supervisor(source: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of a supervisor: what it hands on to jobs, and what uv needs. No credentials of the caller."""
-    source = os.environ if source is None else source
+    source = dict(os.environ if source is None else source)
+    if "LAMBDA_TASK_ROOT" in source:  # submitted by a function, whose own folders are gone before the job ends
+        source.pop("TMPDIR", None)
+        source["HOME"] = pwd.getpwuid(os.getuid()).pw_dir
     return {name: value for name, value in source.items() if name in _KEPT or name.startswith(_INSTALLER)}
 
 

@@ -86,10 +86,12 @@ def workers(settings: Settings) -> list[int]:
 # The host
 
 
-def test_the_first_call_starts_the_host_and_a_second_start_finds_it(
+def test_a_route_starts_the_host_and_so_does_a_call_once_it_was_stopped(
     settings: Settings, functions: LocalFunctions, deploy: Deploy
 ) -> None:
     name = deploy(answers("a"))
+    assert functions.observe(name).state == "ready"
+    local.stop_host(settings)
     assert functions.observe(name).state == "stopped"
     assert local.host_status(settings) is None
     assert functions.request(name, HttpRequest()).body == b"a"

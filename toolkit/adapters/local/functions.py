@@ -103,6 +103,7 @@ class LocalFunctions:
             raise ConfigError(f"weights of function {name!r} must be at least 0 and sum to 1: {weights}")
         with files.translated(f"route function {name}"), self._folder.lock():
             function.set_route({version: weight for version, weight in weights.items() if weight})
+        start_host(self._settings)  # what has traffic has a URL that answers, and schedules that fire
         return self.observe(name)
 
     def observe(self, name: str) -> FunctionState:
