@@ -142,11 +142,8 @@ ACTIONS = [Action(id=f"a{n}", kind="function", name="f", action="create", why="n
 
 def _apply(store: Store) -> Any:
     releases = Releases(store, "prod", "flights", actor="ann", clock=lambda: NOW)
-    done = []
-    for action in ACTIONS:
-        releases.intent("apply-1", action)
-        done.append(action.id)
-        releases.result("apply-1", action)
+    releases.intent("apply-1", ACTIONS[0])
+    releases.result("apply-1", ACTIONS[0])
     return releases.record(release(2), op="apply-1/release")
 
 
@@ -155,7 +152,7 @@ def _applied(store: Store, recorded: Any, again: bool) -> None:
     assert releases.pending() == ()
     assert (releases.current(), releases.previous()) == (release(2), release(1))
     kinds = [entry.body["do"] for entry in releases.entries()]
-    assert kinds == ["release", "intent", "result", "intent", "result", "release"]
+    assert kinds == ["release", "intent", "result", "release"]
 
 
 def _request(store: Store) -> Any:

@@ -8,7 +8,7 @@ from toolkit.adapters.local.store import open_store
 from toolkit.adapters.memory.store import MemoryStore
 from toolkit.domain import codec
 from toolkit.domain.errors import ConfigError, Conflict, NotFound
-from toolkit.ports.store import OVERWRITE, Meta, Mode, Object, Store
+from toolkit.ports.store import OVERWRITE, Meta, Mode, Store
 from toolkit.state import keys
 from toolkit.state.runindex import Index, RunIndex
 from toolkit.state.runs import Runs
@@ -241,20 +241,30 @@ def test_a_compaction_that_always_loses_says_so(store: MemoryStore) -> None:
     assert len(list(store.list(keys.RUN_TAIL))) == 2
 
 
-def test_a_reader_in_the_middle_of_a_compaction_misses_no_run(store: MemoryStore) -> None:
-    """Whatever happens between the reader's look at the tail and its look at the index."""
-    fill(store, 4)
+@pytest.mark.parametrize("call", range(1, 8))
+def test_a_reader_in_the_middle_of_a_compaction_misses_no_run(store: MemoryStore, call: int) -> None:
+    """Whatever of the reader's requests the compaction comes before."""
+    fill(store, 4).compact(at_least=1)
+    fill(store, 3, start=5)
 
-    class Between(FaultyStore):
-        done = False
+    def compact(number: int, verb: str) -> None:
+        if number == call:
+            Runs(store).compact(at_least=1)
 
-        def get(self, key: str) -> Object:
-            if key == keys.RUN_INDEX and not self.done:
-                self.done = True
-                Runs(store).compact(at_least=1)
-            return super().get(key)
+    expected = [f"r{n:02d}" for n in range(7, 0, -1)]
+    assert [view.id for view in Runs(FaultyStore(store, compact)).list()] == expected
+    assert [view.id for view in Runs(store).list()] == expected
 
-    assert [view.id for view in Runs(Between(store)).list()] == ["r04", "r03", "r02", "r01"]
+
+def test_a_compaction_that_died_between_index_and_tail_counts_no_run_twice(store: MemoryStore) -> None:
+    fill(store, 3)
+    plan = lambda number, verb: Fault.CRASH_BEFORE if verb == "delete" else None  # noqa: E731
+    with pytest.raises(Crash):
+        Runs(FaultyStore(store, plan)).compact(at_least=1)
+    assert len(list(store.list(keys.RUN_TAIL))) == 3
+    assert [view.id for view in Runs(store).list()] == ["r03", "r02", "r01"]
+    assert Runs(store).compact(at_least=1) == 0
+    assert not list(store.list(keys.RUN_TAIL))
 
 
 def test_old_parts_that_nobody_names_are_swept() -> None:
