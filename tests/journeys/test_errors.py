@@ -74,7 +74,7 @@ CASES = [
     Case("init: empty file", "init --from a.csv --label y", 1, ("a.csv", "empty"), write("a.csv", ""), empty=True),
     Case("init: header only", "init --from a.csv --label y", 1, ("a.csv",), write("a.csv", "x,y\n"), empty=True),
     Case("init: not UTF-8", "init --from a.csv --label y", 1, ("a.csv", "UTF-8", "iconv"), write("a.csv", b"x,y\n" + b"caf\xe9,1\n" * 50), empty=True),
-    Case("init: constant label", "init --from a.csv --label y", 1, ("y", "constant"), write("a.csv", "x,y\n" + "".join(f"{i},1\n" for i in range(50))), empty=True),
+    Case("init: constant label", "init --from a.csv --label y", 1, ("y", "one value only"), write("a.csv", "x,y\n" + "".join(f"{i},1\n" for i in range(50))), empty=True),
     Case("init: label all missing", "init --from a.csv --label y", 1, ("y",), write("a.csv", "x,y\n" + "".join(f"{i},\n" for i in range(50))), empty=True),
     Case("init: one row", "init --from a.csv --label y", 1, ("row",), write("a.csv", "x,y\n1,2\n"), empty=True),
     Case("init: not Parquet", "init --from a.parquet --label y", 1, ("a.parquet",), write("a.parquet", "no"), empty=True),
@@ -96,6 +96,7 @@ CASES = [
     # training
     Case("train module missing", "train --set train.entry=nope:train", 2, ("nope",)),
     Case("train entry malformed", "train --set train.entry=train", 2, ("module:function",)),
+    Case("train has no such function", "train --set train.entry=train:fit", 1, ("fit", "train.py")),
     Case("train raises", "train", 1, ("train.py:2", "ZeroDivisionError"), write("train.py", "def train(data, params):\n    return 1 / 0\n")),
     Case("train returns nothing", "train", 1, ("estimator",), write("train.py", "def train(data, params):\n    pass\n")),
     Case("train has a syntax error", "train", 1, ("train.py",), write("train.py", "def train(:\n")),
@@ -105,8 +106,8 @@ CASES = [
     Case("bad parameter", "train -p rate", 2, ("KEY=VALUE",)),
     # registry
     Case("no such version", "promote 99 --yes", 4, ("99",)),
-    Case("gate refuses", "promote --yes --set gates=[{metric='accuracy',min=0.9999}]", 3, ("accuracy", "0.9999")),
-    Case("gate on unknown metric", "promote --yes --set gates=[{metric='acuracy',min=0.1}]", 3, ("acuracy", "accuracy")),
+    Case("gate refuses", "promote --yes --set 'gates=[{metric=\"accuracy\",min=0.9999}]'", 3, ("accuracy", "0.9999")),
+    Case("gate on unknown metric", "promote --yes --set 'gates=[{metric=\"acuracy\",min=0.1}]'", 3, ("acuracy", "accuracy")),
     Case("gates skipped without reason", "promote --yes --no-gates", 2, ("--reason",)),
     Case("unknown alias", "promote --yes --alias chmpion", 2, ("chmpion", "champion")),
     Case("nobody to ask", "promote", 2, ("--yes",)),

@@ -6,25 +6,40 @@ have no key here: each SDK's own default chain is used.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from toolkit.domain import names, times
+from toolkit.domain.errors import ConfigError
 
 
-def _duration(value: str) -> str:
-    times.seconds(value)
+def _read_by(reader: Callable[[str], object]) -> AfterValidator:
+    """A text that `reader` can read; its hint is part of the message, as pydantic carries one line."""
+
+    def check(value: str) -> str:
+        try:
+            reader(value)
+        except ConfigError as error:
+            raise ValueError(f"{error.message}; {error.hint}") from error
+        return value
+
+    return AfterValidator(check)
+
+
+def _reference(value: str) -> str:
+    module, separator, function = value.partition(":")
+    if value and not (separator and function.isidentifier() and all(p.isidentifier() for p in module.split("."))):
+        raise ValueError('write "module:function", as in "train:train"')
     return value
 
 
-def _size(value: str) -> str:
-    times.megabytes(value)
-    return value
+Duration = Annotated[str, _read_by(times.seconds), Field(description="30s, 15m, 12h, 7d")]
+Size = Annotated[str, _read_by(times.megabytes), Field(description="512Mi, 2Gi")]
 
 
-Duration = Annotated[str, AfterValidator(_duration), Field(description="30s, 15m, 12h, 7d")]
-Size = Annotated[str, AfterValidator(_size), Field(description="512Mi, 2Gi")]
+Reference = Annotated[str, AfterValidator(_reference)]
 
 
 def _name(kind: str) -> AfterValidator:
@@ -50,7 +65,7 @@ class DataConfig(Table):
     time: str = Field("", description="the event time column, if any")
     id: list[str] = Field([], description="columns that name a row: never features")
     ignore: list[str] = Field([], description="columns left out (init writes those that give the label away)")
-    prepare: str = Field(
+    prepare: Reference = Field(
         "", description='"module:function" called with the frame (pandas or Polars); joins and cleaning'
     )
     tables: dict[str, str] = Field(
@@ -68,7 +83,7 @@ class DataConfig(Table):
 
 
 class TrainConfig(Table):
-    entry: str = Field("train:train", description='"module:function": train(data, params) -> fitted estimator')
+    entry: Reference = Field("train:train", description='"module:function": train(data, params) -> fitted estimator')
     params: dict[str, Any] = {}
     requirements: str = Field("", description="requirements.txt or pyproject.toml, locked by uv for the job")
     include: list[str] = Field(["**/*.py"], description="files of the project that make up the code package")

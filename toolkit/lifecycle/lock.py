@@ -1,4 +1,4 @@
-"""One deployment of an endpoint at a time.
+"""One deployment of an endpoint, one retrain of a model at a time.
 
 The lease is renewed while the work goes on, so it can be short; a holder that was killed on this machine is recognised
 by its process id and superseded at once, one that died elsewhere when its lease runs out.
@@ -23,9 +23,9 @@ _HOLDER = re.compile(r".* \[(?P<host>[^ ]+) (?P<pid>\d+)\]")
 
 
 @contextmanager
-def exclusively(ctx: Context) -> Iterator[Lease]:
-    """Hold the endpoint's deployment lease. Locked says who has it and until when."""
-    leases, name = Leases(ctx.store), f"deploy-{ctx.target}-{naming.endpoint(ctx)}"
+def exclusively(ctx: Context, what: str = "deploy") -> Iterator[Lease]:
+    """Hold the lease of doing `what` to this endpoint. Locked says who has it and until when."""
+    leases, name = Leases(ctx.store), f"{what}-{ctx.target}-{naming.endpoint(ctx)}"
     holder = f"{ctx.actor} [{socket.gethostname()} {os.getpid()}]"
     lease = _acquire(leases, name, holder)
     done = threading.Event()

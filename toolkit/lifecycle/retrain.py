@@ -13,6 +13,7 @@ from typing import Any
 from toolkit.domain import times
 from toolkit.domain.errors import DataError, GateFailed, TrainingFailed
 from toolkit.lifecycle import deploy, ingest, naming, promote, train
+from toolkit.lifecycle.lock import exclusively
 from toolkit.ports.context import Context
 from toolkit.state.triggers import Triggers
 
@@ -30,8 +31,14 @@ class Turn:
 def run(ctx: Context, *, reason: str, window: str = "") -> Turn:
     """`window` is the end of the triggering window: training sees data up to there. By hand, every call is an event.
 
-    An accepted event whose run died before its end is taken up again by the next delivery of the same event.
+    An accepted event whose run died before its end is taken up again by the next delivery of the same event; one that
+    is at work right now is left to it (Locked).
     """
+    with exclusively(ctx, "retrain"):
+        return _once(ctx, reason, window)
+
+
+def _once(ctx: Context, reason: str, window: str) -> Turn:
     triggers = Triggers(ctx.store, ctx.project.model_name)
     policy, by_hand = ctx.project.retrain, reason == "by hand"
     asked = triggers.request(

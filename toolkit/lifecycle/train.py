@@ -9,6 +9,7 @@ again under the next number of the same id, `<digest>-2`, and so is `again`.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,6 +94,7 @@ def _spec(ctx: Context, dataset: Dataset, reason: str, params: dict[str, Any]) -
 
     config = ctx.project
     package = code.package(ctx.directory, config.train.include)
+    _require_module(config.train.entry, package.files)
     requirements = _locked(ctx)
     blobs = Blobs(ctx.store)
     spec = RunSpec(
@@ -113,6 +115,17 @@ def _spec(ctx: Context, dataset: Dataset, reason: str, params: dict[str, Any]) -
         memory_mb=times.megabytes(config.train.memory),
     )
     return msgspec.structs.replace(spec, run_id=_identity(ctx, spec)), requirements
+
+
+def _require_module(entry: str, files: Sequence[str]) -> None:
+    """Say at once what the job would find out: the module is not among the files that are packaged."""
+    path = entry.partition(":")[0].replace(".", "/")
+    if f"{path}.py" not in files and f"{path}/__init__.py" not in files:
+        there = ", ".join(name for name in files if "/" not in name) or "nothing"
+        raise ConfigError(
+            f"train.entry {entry!r}: the project has no {path}.py; at its top there is {there}",
+            hint="correct entry or include under [train]",
+        )
 
 
 def _identity(ctx: Context, spec: RunSpec) -> str:

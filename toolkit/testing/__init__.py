@@ -4,7 +4,10 @@
         provider = PROVIDER
 
         @pytest.fixture
-        def store(self, tmp_path): return open_store({"path": str(tmp_path)})
+        def store(self, tmp_path): return open_store({"store": str(tmp_path)})
+
+        @pytest.fixture
+        def second(self, tmp_path): return open_store({"store": str(tmp_path)})  # another handle on the same content
 
 A case names the claims it proves (`@claims("store.create")`). Where the provider makes them, it must pass; where it
 does not, the same case must raise Unsupported: no provider's name in a suite, no silent skip.

@@ -9,7 +9,7 @@ from toolkit.cli.common import Session, number, options, table
 
 @click.command()
 @click.argument("version", type=int, required=False)
-@click.option("--alias", default="champion", show_default=True, help="champion or challenger.")
+@click.option("--alias", default="champion", show_default=True, type=click.Choice(["champion", "challenger"]))
 @click.option("--no-gates", is_flag=True, help="Skip the gates; needs --reason, which is recorded.")
 @click.option("--reason", default="", help="Recorded in the journal.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
