@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import time
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -103,3 +105,19 @@ def test_a_client_that_never_ends_is_not_drained_for_ever() -> None:
     started = time.monotonic()
     asyncio.run(Body(receive, LIMITS).drain())
     assert time.monotonic() - started < 5
+
+
+def test_a_bomb_is_never_unpacked_whole() -> None:
+    bomb = gzip.compress(b"\x00" * 40_000_000)
+    limits = Limits(max_body=100_000)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": bomb}
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(Problem, match="100000 bytes"):
+            asyncio.run(Body(receive, limits).read({b"content-encoding": b"gzip"}))
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()

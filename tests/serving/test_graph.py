@@ -224,6 +224,31 @@ def test_a_tree_of_many_nodes_is_walked_by_runs() -> None:
         graph.check(model_of(graph_of(node)).SerializeToString())
 
 
+LISTS: dict[str, dict[str, Any]] = {
+    "floats": {"floats": [1.0, 2.0]},
+    "ints": {"ints": [1, -1, 300]},
+    "strings": {"strings": [b"BRANCH_LEQ", b"LEAF"]},
+}
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_a_run_ends_where_its_list_does(kind: str) -> None:
+    """A tensor right behind a list, in the order of the format and in any other order of the same bytes."""
+    holding = attribute(**LISTS[kind], tensors=[external()])
+    with pytest.raises(Corrupt, match="outside the model"):
+        graph.check(with_attribute(holding).SerializeToString())
+    listed = onnx.AttributeProto(**LISTS[kind]).SerializeToString()
+    tensor_first = onnx.AttributeProto(t=external()).SerializeToString()
+    node = _field(5, listed + tensor_first) + _field(4, b"Constant")
+    with pytest.raises(Corrupt, match="outside the model"):
+        graph.check(_field(7, _field(1, node)))
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """A length-delimited field shorter than 128 bytes."""
+    return bytes([number << 3 | 2, len(content)]) + content
+
+
 def test_the_format_of_onnxruntime_itself_is_refused(binary_files: Files, tmp_path: Any) -> None:
     """A file that both would read differently: its bytes 4 to 8 make onnxruntime take it for a flatbuffer."""
     options = onnxruntime.SessionOptions()
