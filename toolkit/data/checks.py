@@ -110,5 +110,6 @@ def _counted(cases: pl.DataFrame) -> dict[str, Any]:
     )
     report: dict[str, Any] = {}
     for word, column, count, rows, values in grouped.iter_rows():
-        report.setdefault(word, {})[column] = {"count": count, "rows": rows, "values": values}
+        shown = ["null" if value is None else value for value in values]
+        report.setdefault(word, {})[column] = {"count": count, "rows": rows, "values": shown}
     return report

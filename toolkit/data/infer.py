@@ -73,7 +73,7 @@ def infer(
     findings += found
     classes = labels.classes(kept[label]) if task != "regression" else ()
     findings += labels.rare(kept[label]) if classes else []
-    schema = _with_label(schema, frame[label].null_count(), classes, left_out, found)
+    schema = _with_label(schema, len(frame) - len(kept), classes, left_out, found)
     return Inference(
         schema=schema,
         task=task,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FEW_CLASSES = 20
 MOST_CLASSES = 200
+NO_LABEL = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL", "?")
 
 
 def present(columns: Sequence[str], label: str) -> None:
@@ -36,11 +37,14 @@ def present(columns: Sequence[str], label: str) -> None:
 
 
 def labelled(frame: pl.DataFrame, label: str, *, drop: bool) -> tuple[pl.DataFrame, list[Finding]]:
-    """The rows that have a label. DataError where some have none and `drop` is not set, or none has one."""
+    """The rows that have a label (a text such as NA or ? is none). DataError where some have none and `drop` is not
+    set, or none has one."""
     import polars as pl
 
     present(frame.columns, label)
     missing = frame[label].is_null()
+    if frame.schema[label] == pl.String:
+        missing |= frame[label].is_in(NO_LABEL).fill_null(False)
     count = int(missing.sum())
     if count == 0:
         return frame, []
@@ -54,7 +58,7 @@ def labelled(frame: pl.DataFrame, label: str, *, drop: bool) -> tuple[pl.DataFra
             hint='drop them in prepare, or set "nullable": true for the label in the schema file to have them dropped',
         )
     text = f"{count:,} of {len(frame):,} rows have no label: they are dropped"
-    return frame.filter(pl.col(label).is_not_null()), [Finding(kind="label-missing", column=label, text=text)]
+    return frame.filter(~missing), [Finding(kind="label-missing", column=label, text=text)]
 
 
 def task_of(values: pl.Series) -> Task:

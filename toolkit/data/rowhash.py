@@ -61,8 +61,9 @@ def _column(values: pl.Series) -> Numbers:
         values = values.cast(pl.Int64 if values.dtype != pl.Date else pl.Int32)
     numbers = values.cast(pl.Float64).fill_nan(None)
     bits = (numbers.fill_null(0.0).to_numpy() + 0.0).view(np.uint64)
-    if values.dtype.is_integer():  # past 2**53 neighbours share a float
-        bits = bits ^ mixed(values.fill_null(0).cast(pl.Int64).to_numpy().view(np.uint64) >> np.uint64(53))
+    if values.dtype.is_integer():  # past 2**53 neighbours would share a float
+        whole = values.fill_null(0).cast(pl.Int64).to_numpy()
+        bits = np.where(np.abs(whole) > 2**53, mixed(whole.view(np.uint64)), bits)
     missing = numbers.is_null().to_numpy()
     return np.where(missing, np.uint64(_NULL), mixed(bits))
 

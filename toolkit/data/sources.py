@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 from toolkit.data import csvtext, texts
 from toolkit.data.findings import Finding
-from toolkit.domain.errors import ConfigError, DataError, NotFound, StorageFull, missing_extra
+from toolkit.domain.errors import ConfigError, DataError, NotFound, StorageFull, Unsupported, missing_extra
 
 if TYPE_CHECKING:
     import polars as pl
@@ -89,7 +89,7 @@ def _find(source: str, directory: Path, store: Store | Callable[[], Store] | Non
         yield from _from_store(source.removeprefix(_STORE), store, folder)
         return
     elif "://" in source:
-        root = _opened(store).uri() if store is not None else ""
+        root = _root(_opened(store)) if store is not None else ""
         if root and source.startswith(root.rstrip("/") + "/"):
             yield from _from_store(source.removeprefix(root.rstrip("/") + "/"), store, folder)
             return
@@ -157,6 +157,14 @@ def _opened(store: Store | Callable[[], Store] | None) -> Store:
     return store() if callable(store) else store
 
 
+def _root(store: Store) -> str:
+    """What other tools call the store; "" where it has no such name."""
+    try:
+        return store.uri()
+    except Unsupported:
+        return ""
+
+
 def _from_store(pattern: str, store: Store | Callable[[], Store] | None, folder: Path) -> Iterator[File]:
     opened = _opened(store)
     if not any(c in pattern for c in _WILD):
@@ -165,14 +173,18 @@ def _from_store(pattern: str, store: Store | Callable[[], Store] | None, folder:
         prefix = pattern[: min(pattern.find(c) for c in _WILD if c in pattern)]
         keys = [meta.key for meta in opened.list(prefix) if fnmatch.fnmatchcase(meta.key, pattern)]
         if not keys:
-            raise ConfigError(f"no object matches store:{pattern}", hint=f"it was looked for in {opened.uri()}")
+            raise ConfigError(
+                f"no object matches store:{pattern}", hint=f"it was looked for in {_root(opened) or 'the store'}"
+            )
     for key in keys:
         path = folder / key
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             opened.download(key, path)
         except NotFound as error:
-            raise ConfigError(f"no object store:{key}", hint=f"it was looked for in {opened.uri()}") from error
+            raise ConfigError(
+                f"no object store:{key}", hint=f"it was looked for in {_root(opened) or 'the store'}"
+            ) from error
         yield File(f"store:{key}", path, _known_kind(path))
 
 

@@ -129,10 +129,12 @@ def _possible(values: pl.Series, *, dates_only: bool) -> list[Kind]:
 def _numbers(values: pl.Series) -> list[Kind]:
     import polars as pl
 
-    if values.str.contains(_LEADING_ZERO).any() or values.str.contains(_TOO_LONG).any():
+    if values.str.contains(_LEADING_ZERO).any():
         return []  # codes, not quantities: 00501 and 501 are different
+    if not values.cast(pl.Int64, strict=False).has_nulls():
+        return [INT, FLOAT]
     if not values.cast(pl.Float64, strict=False).has_nulls():
-        return [INT, FLOAT] if not values.cast(pl.Int64, strict=False).has_nulls() else [FLOAT]
+        return [] if values.str.contains(_TOO_LONG).any() else [FLOAT]  # a number past 64 bits is a name
     if values.str.contains(_THOUSANDS).all() and values.str.contains(_THOUSANDS_FOR_SURE).any():
         return [THOUSANDS]
     return []
