@@ -64,7 +64,7 @@ def second_version_and_back(folder: Path, shell: Shell) -> None:
     assert shell.ok("train --json", folder).data["version"] == 2
     shell.ok("promote --yes", folder)
     plan = shell.ok("plan --json", folder).data["actions"]
-    assert {a["action"] for a in plan if a["kind"] == "function"} == {"update", "keep"}
+    assert {a["action"] for a in plan if a["kind"] == "function"} == {"update"}
     shell.ok("deploy --yes", folder)
     assert shell.ok("invoke --sample 1 --json", folder).data["version"] == 2
     back = shell.ok("rollback --reason test --json", folder).data
