@@ -59,6 +59,7 @@ def test_six_dtypes_are_all_there_are() -> None:
             "i8": pl.Series([1, None], dtype=pl.Int8),
             "u64": pl.Series([1, 2**63], dtype=pl.UInt64),
             "f32": pl.Series([0.5, float("nan")], dtype=pl.Float32),
+            "inf": pl.Series([0.5, float("-inf")]),
             "dec": pl.Series(["1.50", None]).cast(pl.Decimal(10, 2)),
             "cat": pl.Series(["a", None], dtype=pl.Categorical),
             "naive": pl.Series([noon, None], dtype=pl.Datetime("ns")),
@@ -72,14 +73,14 @@ def test_six_dtypes_are_all_there_are() -> None:
     found, findings = contract.normal(frame)
     utc = pl.Datetime("us", "UTC")
     assert dict(found.schema) == {
-        "i8": pl.Int64, "u64": pl.Int64, "f32": pl.Float64, "dec": pl.Float64, "cat": pl.String, "naive": utc,
-        "zoned": utc, "span": pl.Float64, "clock": pl.Float64, "none": pl.String,
+        "i8": pl.Int64, "u64": pl.Int64, "f32": pl.Float64, "inf": pl.Float64, "dec": pl.Float64, "cat": pl.String,
+        "naive": utc, "zoned": utc, "span": pl.Float64, "clock": pl.Float64, "none": pl.String,
     }  # fmt: skip
     row = found.row(0, named=True)
     assert (row["naive"], row["zoned"]) == (noon.replace(tzinfo=dt.UTC), noon.replace(hour=10, tzinfo=dt.UTC))
     assert (row["span"], row["clock"], row["dec"]) == (60.0, 3600.0, 1.5)
-    assert found.row(1) == (None,) * 10
-    assert [finding.column for finding in findings] == ["list"]
+    assert found.row(1) == (None,) * 11
+    assert [(finding.kind, finding.column) for finding in findings] == [("infinite", "inf"), ("nested", "list")]
     assert contract.normal(found)[0].equals(found)
 
 

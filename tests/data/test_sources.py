@@ -94,6 +94,12 @@ def test_names_are_made_whole(tmp_path: Path) -> None:
     assert [finding.column for finding in found.findings] == ["column_1", "x_2"]
 
 
+def test_names_are_made_whole_in_parquet_too(tmp_path: Path) -> None:
+    pl.DataFrame({"": [1], " a\nb ": [2]}).write_parquet(tmp_path / "a.parquet")
+    found = sources.read("a.parquet", tmp_path)
+    assert found.frame.columns == ["column_1", "a b"]
+
+
 @pytest.mark.parametrize(
     ("data", "says"),
     [

@@ -109,6 +109,11 @@ def test_rows_up_to_a_moment(tmp_path: Path) -> None:
         ingest.run(ctx, until="2023-01-01")
 
 
+def test_the_contract_may_be_all_that_names_the_time(tmp_path: Path) -> None:
+    ctx = project(tmp_path, contract(tmp_path))
+    assert ingest.run(ctx, until="2024-01-05T03:00:00Z").rows == 100
+
+
 PREPARE = """
 import polars as pl
 

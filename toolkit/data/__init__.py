@@ -1,11 +1,12 @@
 """From files to a dataset version: read, prepare, check, cut, keep. Polars inside; pandas at the user's edge if asked.
 
-    sources    files, folders, globs, store objects    csvtext, texts   how text becomes columns
-    hooks      the user's `prepare`                    contract         the schema file, and casting to it
-    infer      roles and findings of any table         columns, labels, giveaway   how it decides
-    checks     the contract as gates (pandera)         leakage          overlap, time order, giveaways
-    split      train and test, equal everywhere        rowhash          a row's number, ours
-    snapshot   content-addressed Parquet               sampling         rows as JSON values
+    sources    what the configuration names, one frame    files, csvtext, texts    found, laid out, typed
+    hooks      the user's `prepare`                       contract         the schema file, and casting to it
+    infer      roles and findings of any table            columns, labels, giveaway    how it decides
+    roles      the contract of one ingest                 checks           the contract as gates (pandera)
+    split      train and test, equal everywhere           rowhash          a row's number, ours
+    leakage    overlap, time order, giveaways             snapshot         content-addressed Parquet
+    findings   what is said to people                     sampling         rows as JSON values
 
 Decisions. Text is typed by the whole column, never by its first rows: two passes over a file cost seconds, a wrong type
 costs a model. Null markers ("NA", "?", ...) are nulls where the rest of the column is numbers, dates or booleans; in

@@ -67,7 +67,8 @@ def dtype_of(dtype: pl.DataType) -> DType | None:
 
 def normal(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Finding]]:
     """Six dtypes only: Int64, Float64, Boolean, String, Date, Datetime("us", "UTC"). Durations and times of day become
-    seconds, NaN in floats null, a time without a zone is UTC; nested and binary columns are left out and said."""
+    seconds, a time without a zone is UTC. NaN and infinities are null: no JSON client could send them. Nested and
+    binary columns are left out and said."""
     import polars as pl
 
     findings, expressions = [], []
@@ -77,7 +78,14 @@ def normal(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Finding]]:
             findings.append(Finding(kind="nested", column=name, text=text))
         else:
             expressions.append(_normal(pl.col(name), dtype).alias(name))
+            findings += _infinite(frame[name])
     return frame.select(expressions), findings
+
+
+def _infinite(values: pl.Series) -> list[Finding]:
+    count = int(values.is_infinite().sum()) if values.dtype.is_float() else 0
+    text = f"{count:,} infinite values are taken as missing"
+    return [Finding(kind="infinite", column=values.name, text=text)] if count else []
 
 
 def _normal(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
@@ -92,7 +100,8 @@ def _normal(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if dtype == pl.Time:
         return column.cast(pl.Int64) / 1_000_000_000
     if dtype.is_float() or dtype.is_decimal():
-        return column.cast(pl.Float64).fill_nan(None)
+        number = column.cast(pl.Float64)
+        return pl.when(number.is_finite()).then(number)
     if isinstance(dtype, pl.Datetime):
         exact = column.cast(pl.Datetime("us", dtype.time_zone))
         return exact.dt.convert_time_zone("UTC") if dtype.time_zone else exact.dt.replace_time_zone("UTC")

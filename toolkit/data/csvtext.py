@@ -58,7 +58,7 @@ def examine(path: Path, name: str) -> Layout:
             f"{name}: line {before + 1} is {text.splitlines()[0][:60]!r}, which is data: the file has no header",
             hint="put the column names on the first line",
         )
-    names, renamed = _unique(fields)
+    names, renamed = unique(fields)
     rows = _check_rows(path, name, separator, width=len(fields), skip=before + lines)
     if not rows:
         raise DataError(f"{name} has a header and no rows", hint="check how the file was exported")
@@ -125,7 +125,7 @@ def _first_record(text: str, separator: str) -> tuple[list[str], int]:
         raise DataError(f"the header cannot be read: {error}") from error
 
 
-def _unique(fields: Sequence[str]) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+def unique(fields: Sequence[str]) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     """Empty names become column_3 (their position), repeated ones x_2; both are said."""
     names: list[str] = []
     renamed: list[tuple[str, str]] = []

@@ -64,7 +64,7 @@ def labelled(frame: pl.DataFrame, label: str, *, drop: bool) -> tuple[pl.DataFra
 def task_of(values: pl.Series) -> Task:
     """What the label asks for. `values` has no nulls and a dtype of the contract.
 
-    Raises DataError: one value only, a date, infinite numbers, more classes than can be learnt.
+    Raises DataError: one value only, a date, more classes than can be learnt.
     """
     import polars as pl
 
@@ -85,8 +85,6 @@ def task_of(values: pl.Series) -> Task:
         return _classes(values, distinct)
     if values.dtype.is_integer() and distinct <= FEW_CLASSES:
         return _classes(values, distinct)
-    if values.dtype.is_float() and not values.is_finite().all():
-        raise DataError(f"label {label!r} holds infinite values", hint="remove or cap them in prepare")
     return "regression"
 
 

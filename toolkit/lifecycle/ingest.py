@@ -28,9 +28,10 @@ def run(ctx: Context, *, until: str = "") -> Dataset:
     Raises ConfigError (source, contract or hook cannot be used), DataError (the data cannot), GateFailed (contract or
     leakage). Unchanged data gives the version that is there already.
     """
-    frame, found = contract.normal(_until(prepared(ctx), ctx.project.data.time, until))
+    agreed = _agreed(ctx)
+    frame, found = contract.normal(_until(prepared(ctx), _time(ctx, agreed), until))
     _warn(ctx, (f"{finding.column}: {finding.text}" for finding in found))
-    schema = _agreed(ctx, frame, unattended=bool(until))
+    schema = _schema(ctx, frame, agreed, unattended=bool(until))
     frame, dropped = _with_label(ctx, contract.conform(frame, schema), schema)
     report = {**_checked(ctx, frame, schema), "dropped": dropped}
     with ctx.report.track("snapshot", len(frame)) as advance:
@@ -91,17 +92,27 @@ def _until(frame: pl.DataFrame, time: str, until: str) -> pl.DataFrame:
     return kept
 
 
-def _agreed(ctx: Context, frame: pl.DataFrame, *, unattended: bool) -> Schema:
+def _agreed(ctx: Context) -> Schema | None:
+    """The schema file's, else the latest version's; None before the first."""
+    if ctx.project.data.schema_file:
+        return contract.read(ctx.directory / ctx.project.data.schema_file)
+    try:
+        return Datasets(ctx.store).latest(ctx.project.name).schema
+    except NotFound:
+        return None
+
+
+def _time(ctx: Context, agreed: Schema | None) -> str:
+    named = agreed.of_role("time") if agreed else ()
+    return ctx.project.data.time or (named[0].name if named else "")
+
+
+def _schema(ctx: Context, frame: pl.DataFrame, agreed: Schema | None, *, unattended: bool) -> Schema:
     """The contract of this ingest."""
     config = ctx.project.data
-    if config.schema_file:
-        agreed, binding = contract.read(ctx.directory / config.schema_file), True
-    else:
-        try:
-            agreed, binding = Datasets(ctx.store).latest(ctx.project.name).schema, unattended
-        except NotFound:
-            return _first(ctx, frame)
-    schema, said = roles.extended(frame, agreed, binding=binding)
+    if agreed is None:
+        return _first(ctx, frame)
+    schema, said = roles.extended(frame, agreed, binding=unattended or bool(config.schema_file))
     _warn(ctx, said)
     return roles.configured(schema, config)
 
