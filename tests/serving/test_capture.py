@@ -205,7 +205,7 @@ def test_a_store_that_never_answers_costs_bounded_memory_and_drops_are_counted(
     for _ in range(10):
         ask(capture, binary)
         clock.now += 100
-    assert len(capture._pending) == 4
+    assert len(capture._outbox) == 4
     where.do = nothing
     capture.close()
     assert counted(store, baseline) + capture.counts["capture_dropped_rows_total"] == 10

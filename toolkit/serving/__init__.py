@@ -1,6 +1,7 @@
 """What runs inside the inference function: the model, what it is asked, what it answers, what it remembers.
 
     graph      reads the ONNX file before onnxruntime does and refuses what could reach outside it
+    session    the onnxruntime session, its options, its fit to the signature
     model      digests checked, graph walked, session opened: columns in, `Prediction` out
     fields     what one JSON value of a feature may be, as a typed decoder and in words
     validate   a request body -> a `Batch`, or findings that name row and field
@@ -8,15 +9,19 @@
     problems   every refusal as RFC 9457 problem+json
     measures   counters and a latency histogram, as Prometheus text
     capture    counts predictions into the baseline's bins, keeps (id, time, label, score), flushes to the store
+    outbox     a bounded queue to the store, written by a thread that a request waits for only so long
     feedback   labels that come later, joined by prediction id
     app        the ASGI application: our own router, no framework on the fast routes
+    settings   limits and capture bounds, read from the function's Runtime
+    ids        prediction ids that sort by time and say their day
     docs       the same application described: OpenAPI from the signature, FastAPI for its pages, on first use
 
 The rule of this floor: it stays light. Starting FastAPI and pydantic costs more than everything else in a cold start
 together (measured: 300 of 510 ms), so the routes that a client calls in anger are a plain ASGI application over msgspec
 and onnxruntime, and FastAPI is imported when someone opens the documentation. Nothing here imports polars, sklearn, an
-SDK, or anything that can unpickle. `tests/serving/test_light.py` compares `sys.modules` with a list of names.
+SDK, or anything that can unpickle: `tests/entry/test_inference.py` compares `sys.modules` with a list of names.
 
-A worker answers one request at a time and may be frozen between two, so there are no background threads here: what has
-to happen, happens inside a request and within a bound (`capture` says which, and what a kill can lose).
+A worker answers one request at a time and may be frozen between two, so nothing here relies on the
+background: what has to happen, happens inside a request and within a bound (`capture` says which, and what a kill can
+lose).
 """

@@ -10,9 +10,9 @@ because a function is frozen between two requests and has no background. The fir
 an endpoint that is asked twice an hour starts cold each time and would otherwise remember nothing. A process that is
 told to stop (SIGTERM, lifespan, exit) flushes too.
 
-How: one short-lived thread writes while the request waits at most `wait` seconds; a store that hangs keeps its thread,
-not the request. What could not be written is kept and tried again at the next flush, up to `max_pending` objects; then
-the oldest are dropped and counted (`toolkit_capture_dropped_rows_total`).
+How: the request waits at most `wait` seconds while an `outbox` writes. What could not be written is kept and tried
+again at the next flush, up to `max_pending` objects; then the oldest are dropped and counted
+(`toolkit_capture_dropped_rows_total`).
 
 What a kill can lose: the rows since the last flush of that worker, so at most `rows`, or `seconds` of traffic; and what
 a failing store left pending.
@@ -22,18 +22,16 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, NamedTuple
 
 from toolkit.domain import codec, times
 from toolkit.domain.codec import Record
-from toolkit.domain.errors import AlreadyExists
-from toolkit.ports.store import CREATE, Store
+from toolkit.ports.store import Store
 from toolkit.serving import ids
 from toolkit.serving.model import Model, Prediction
+from toolkit.serving.outbox import Outbox, Parcel, log
 from toolkit.serving.settings import CaptureSettings
 from toolkit.serving.validate import Batch
 from toolkit.state import keys
@@ -100,12 +98,6 @@ class _Hour:
         self.features: list[list[Any]] = []
 
 
-class _Pending(NamedTuple):
-    key: str
-    data: bytes
-    rows: int
-
-
 class Capture:
     """One per process. `add` after each prediction, `settle` after each answer, `close` at the end: none raises."""
 
@@ -122,7 +114,7 @@ class Capture:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`counter` makes a fresh `quality.counter.Counter` of the model's baseline; None where it has none."""
-        self._store, self._model = store, model
+        self._model = model
         self._target, self._endpoint, self._version = target, endpoint, version
         self._counter, self._settings, self._clock = counter, settings, clock
         self._together = TOGETHER if "numpy" in sys.modules else 1
@@ -131,16 +123,19 @@ class Capture:
         self._open: dict[int, _Hour] = {}
         self._rows = 0
         self._flushed = 0.0
-        self._pending: deque[_Pending] = deque()
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self.counts = {
-            "capture_rows_total": 0,
-            "capture_dropped_rows_total": 0,
-            "capture_failed_writes_total": 0,
-            "values_null_total": 0,
-            "values_unseen_total": 0,
-            "values_out_of_range_total": 0,
+        self._outbox = Outbox(store, settings.max_pending)
+        self._kept = self._dropped = self._nulls = self._unseen = self._outside = 0
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """For the metrics. Values are counted when they are flushed."""
+        return {
+            "capture_rows_total": self._kept,
+            "capture_dropped_rows_total": self._dropped + self._outbox.dropped,
+            "capture_failed_writes_total": self._outbox.failures,
+            "values_null_total": self._nulls,
+            "values_unseen_total": self._unseen,
+            "values_out_of_range_total": self._outside,
         }
 
     def add(self, prefix: str, moment_ms: int, batch: Batch, prediction: Prediction) -> None:
@@ -150,7 +145,7 @@ class Capture:
             hour = self._open.get(name)
             if hour is None:
                 if len(self._open) >= 2 * self._settings.max_windows:  # a store that hangs while time is replayed
-                    self.counts["capture_dropped_rows_total"] += batch.rows
+                    self._dropped += batch.rows
                     return
                 hour = self._open[name] = _Hour(self._counter() if self._counter else None)
             if hour.counter is not None:
@@ -159,12 +154,12 @@ class Capture:
             hour.rows += batch.rows
             if self._rows <= self._settings.max_buffered:
                 self._keep(hour, prefix, batch, prediction)
-                self.counts["capture_rows_total"] += batch.rows
+                self._kept += batch.rows
             else:
-                self.counts["capture_dropped_rows_total"] += batch.rows
+                self._dropped += batch.rows
         except Exception as error:  # a prediction is never failed by its own record
-            self.counts["capture_dropped_rows_total"] += batch.rows
-            _log(f"prediction not captured: {error!r}")
+            self._dropped += batch.rows
+            log(f"prediction not captured: {error!r}")
 
     def _gather(self, hour: _Hour, batch: Batch, prediction: Prediction) -> None:
         """Put rows by until there are enough to count them at once."""
@@ -197,7 +192,7 @@ class Capture:
 
     def due(self) -> bool:
         """Whether the bounds ask for a flush now. A clock that was set back counts as time gone by."""
-        if not self._rows and not self._pending:
+        if not self._rows and not self._outbox:
             return False
         settings = self._settings
         if self._rows >= settings.rows or len(self._open) > settings.max_windows:
@@ -206,34 +201,24 @@ class Capture:
 
     def settle(self) -> None:
         """Flush if it is due, waiting at most `settings.wait` seconds; while a flush hangs no other request waits."""
-        if self.due() and not self._writing():
+        if self.due() and not self._outbox.busy:
             self.flush(self._settings.wait)
 
     def flush(self, wait: float) -> bool:
         """Hand everything to a writing thread and wait at most `wait` seconds; whether all of it is in the store."""
-        if not self._writing():
+        if not self._outbox.busy:
             self._flushed = self._clock()
             self._seal()
-            try:
-                thread = threading.Thread(target=self._write, name="toolkit-capture", daemon=True)
-                thread.start()
-                self._thread = thread
-            except RuntimeError as error:  # no thread to be had: the objects stay pending
-                _log(f"captured predictions not written, will be tried again: {error}")
-        if wait > 0 and self._thread is not None:
-            self._thread.join(wait)
-        return not self._pending and not self._rows
+            self._outbox.send()
+        self._outbox.wait(wait)
+        return not self._outbox and not self._rows
 
     def close(self, wait: float = 5.0) -> None:
         """The last flush of a process that ends: what is being written first, then the rest, within `wait` seconds."""
         until = time.monotonic() + wait
-        if self._thread is not None:
-            self._thread.join(wait)
-        if self._rows or self._pending:
+        self._outbox.wait(wait)
+        if self._rows or self._outbox:
             self.flush(max(0.0, until - time.monotonic()))
-
-    def _writing(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
 
     def _seal(self) -> None:
         """Turn the open hours into objects. Runs in the request, so that the thread shares nothing but the queue."""
@@ -242,25 +227,25 @@ class Capture:
             try:
                 self._seal_hour(name, hour)
             except Exception as error:
-                self.counts["capture_dropped_rows_total"] += hour.rows
-                _log(f"captured predictions of an hour are lost: {error!r}")
+                self._dropped += hour.rows
+                log(f"captured predictions of an hour are lost: {error!r}")
 
     def _seal_hour(self, name: int, hour: _Hour) -> None:
         start, unique = ids.start_of_hour(name), os.urandom(16).hex()
         counted = self._take(hour) if hour.counter is not None else None
         if counted:
             key = keys.profile(self._target, self._endpoint, self._model.digest, start, unique)
-            self._enqueue(_Pending(key, counted, hour.rows))
+            self._outbox.put(Parcel(key, counted, hour.rows))
         if hour.requests:
             key = keys.capture(self._target, self._endpoint, start, unique)
-            self._enqueue(_Pending(key, codec.encode(self._captured(start, hour)), 0 if counted else hour.rows))
+            self._outbox.put(Parcel(key, codec.encode(self._captured(start, hour)), 0 if counted else hour.rows))
 
     def _take(self, hour: _Hour) -> bytes | None:
         self._count(hour)
         totals = hour.counter.totals()
-        self.counts["values_null_total"] += totals.nulls
-        self.counts["values_unseen_total"] += totals.unseen
-        self.counts["values_out_of_range_total"] += totals.out_of_range
+        self._nulls += totals.nulls
+        self._unseen += totals.unseen
+        self._outside += totals.out_of_range
         counted: bytes | None = hour.counter.take()
         return counted
 
@@ -278,29 +263,3 @@ class Capture:
             scores=hour.scores,
             features=dict(zip(self._names, hour.features, strict=False)),
         )
-
-    def _enqueue(self, item: _Pending) -> None:
-        with self._lock:
-            self._pending.append(item)
-            while len(self._pending) > self._settings.max_pending:
-                self.counts["capture_dropped_rows_total"] += self._pending.popleft().rows
-
-    def _write(self) -> None:
-        """Oldest first; stops at the first failure and leaves the rest for the next flush."""
-        while self._pending:
-            item = self._pending[0]
-            try:
-                self._store.put(item.key, item.data, CREATE)
-            except AlreadyExists:
-                pass  # the name is ours alone: an earlier attempt was applied and only its reply was lost
-            except Exception as error:
-                self.counts["capture_failed_writes_total"] += 1
-                _log(f"captured predictions not written, will be tried again: {error}")
-                return
-            with self._lock:
-                if self._pending and self._pending[0] is item:
-                    self._pending.popleft()
-
-
-def _log(text: str) -> None:
-    print(f"toolkit: {text}", file=sys.stderr)  # noqa: T201  # stderr is a function's log

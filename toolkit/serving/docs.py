@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 # The pages load one script and one style from a public CDN, as FastAPI has them; everything else stays forbidden.
 _CDN = "https://cdn.jsdelivr.net"
 PAGE_POLICY = (
-    f"default-src 'none'; script-src 'unsafe-inline' {_CDN}; style-src 'unsafe-inline' {_CDN} https://fonts.googleapis.com;"
+    f"default-src 'none'; script-src 'unsafe-inline' {_CDN};"
+    f" style-src 'unsafe-inline' {_CDN} https://fonts.googleapis.com;"
     " font-src https://fonts.gstatic.com; img-src 'self' data: https://fastapi.tiangolo.com https://cdn.redoc.ly;"
     " connect-src 'self'; worker-src blob:; frame-ancestors 'none'"
 )

@@ -2,12 +2,7 @@
 
 The order matters. The manifest's own digest is pinned outside the bundle (TOOLKIT_RUNTIME); the manifest pins every
 other file; the bytes that were hashed are the bytes that are walked and loaded, never a path. Only then does
-onnxruntime see them, in ONNX format only, with one thread (a function has about one core, and threads that spin in a
-frozen worker cost the next call).
-
-Measured, one row of 30 features on onnxruntime 1.32: `session.run` 34 us, the binding below it 24 us, because the
-wrapper compares all input names on every call. They are compared once here, when loading. Graph optimisation made no
-difference to trees or linear models in run time and costs load time, so only the basic level is on.
+onnxruntime see them (`session`).
 """
 
 from __future__ import annotations
@@ -22,12 +17,12 @@ from typing import Any
 import msgspec
 
 from toolkit.domain import codec, digest, wire
-from toolkit.domain.errors import Corrupt, DataError, missing_extra
+from toolkit.domain.errors import Corrupt, DataError
 from toolkit.domain.records import ModelManifest, Signature
-from toolkit.serving import graph
+from toolkit.serving import graph, session
 
 MANIFEST = "manifest.json"
-GRAPH = "model.onnx"
+GRAPH = session.GRAPH
 Values = Sequence[float | int | bool | str | None]
 
 
@@ -63,13 +58,13 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
 class Model:
     """Made by `load`. `answer` and `predict` may be called from several threads; one at a time is the fast way."""
 
-    def __init__(self, manifest: ModelManifest, digest: str, session: Any, files: dict[str, bytes]) -> None:
+    def __init__(self, manifest: ModelManifest, digest: str, opened: Any, files: dict[str, bytes]) -> None:
         self.manifest = manifest
         self.digest = digest
         self.files = files
         self.signature: Signature = manifest.signature
-        self._run = _unchecked(session)
-        self._outputs = [output.name for output in _outputs(session, self.signature)]
+        self._outputs = session.outputs(opened, self.signature)
+        self._run = session.unchecked(opened)
         self._features = self.signature.features
         self._number = [i for i, f in enumerate(self._features) if wire.kind(f.dtype) == "number"]
         self._text = [i for i, f in enumerate(self._features) if wire.kind(f.dtype) == "text"]
@@ -210,7 +205,7 @@ def load(source: Path | Mapping[str, bytes], pinned: str) -> Model:
     if GRAPH not in files:
         raise Corrupt(f"{GRAPH} is missing from the model", hint="toolkit deploy")
     graph.check(files[GRAPH])
-    model = Model(manifest, pinned, _session(files.pop(GRAPH)), files)
+    model = Model(manifest, pinned, session.opened(files.pop(GRAPH)), files)
     _warm_up(model)
     return model
 
@@ -235,53 +230,6 @@ def _verify(name: str, data: bytes, expected: str) -> None:
             f"{name} has the digest {found[:12]}, expected {expected[:12]}: it is not the file that was deployed",
             hint="toolkit deploy",
         )
-
-
-def _session(data: bytes) -> Any:
-    try:
-        import onnxruntime as ort
-    except ModuleNotFoundError as error:
-        raise missing_extra("onnxruntime", "onnx") from error
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    options.log_severity_level = 4  # it would print to stderr; what matters is raised
-    options.add_session_config_entry("session.load_model_format", "ONNX")  # never its own, which nobody walked
-    try:
-        return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises a family of its own classes without a common base
-        raise Corrupt(f"{GRAPH} cannot be loaded: {error}", hint="toolkit models verify") from error
-
-
-def _unchecked(session: Any) -> Any:
-    """`session.run` without the wrapper around the binding, where this onnxruntime has it."""
-    return getattr(getattr(session, "_sess", None), "run", session.run)
-
-
-def _outputs(session: Any, signature: Signature) -> list[Any]:
-    """The outputs to ask for, after checking that inputs and outputs are what the signature says. Raises Corrupt."""
-    kinds = {"number": "tensor(float)", "text": "tensor(string)"}
-    wanted = {f.name: kinds[wire.kind(f.dtype)] for f in signature.features}
-    found = {i.name: i.type for i in session.get_inputs()}
-    if wanted != found:
-        differ = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
-        raise Corrupt(f"{GRAPH} does not take the inputs of its signature; they differ in {', '.join(differ)}")
-    outputs = session.get_outputs()
-    types = [o.type for o in outputs]
-    if signature.task == "regression":
-        if types[:1] != ["tensor(float)"]:
-            raise Corrupt(f"{GRAPH} answers {types}; a regression answers one tensor(float)")
-        return list(outputs[:1])
-    if len(types) < 2 or types[0] not in ("tensor(int64)", "tensor(string)") or types[1] != "tensor(float)":
-        raise Corrupt(f"{GRAPH} answers {types}; a classifier answers labels and a tensor(float) of probabilities")
-    width = outputs[1].shape[-1]
-    if isinstance(width, int) and width != len(signature.classes):
-        raise Corrupt(
-            f"{GRAPH} answers {width} probabilities for the {len(signature.classes)} classes it was signed with"
-        )
-    return list(outputs[:2])
 
 
 def _warm_up(model: Model) -> None:
