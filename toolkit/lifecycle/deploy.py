@@ -184,10 +184,8 @@ def _inference(ctx: Context, version: ModelVersion, built: Bundle) -> FunctionSp
 
 def _drift(ctx: Context, built: Bundle) -> FunctionSpec:
     values = {"code": _code(ctx)}
-    ports = ("store", "jobs", "alerts", "secrets", "metrics")
-    environment = runtime(
-        ctx, ports=ports, endpoint=endpoint(ctx), model=ctx.project.model_name, config=True, values=values
-    )
+    # every port: the retrain that it may ask for deploys what it promotes
+    environment = runtime(ctx, endpoint=endpoint(ctx), model=ctx.project.model_name, config=True, values=values)
     return _function(ctx, "drift-check", built, environment, concurrency=1)
 
 
