@@ -97,6 +97,9 @@ def test_the_order_of_the_file_tells_nothing(order: Callable[[int], Numbers]) ->
     assert judged(DRAW.integers(0, 500, ROWS), label, "binary").value < 0.2
 
 
-def test_a_large_table_is_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_table_is_sampled_from_all_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first rows of a file that is sorted by label know one class only."""
     monkeypatch.setattr(giveaway, "ROWS", 500)
     assert judged(NUMBER, NUMBER, "regression").left_out
+    label = np.repeat([0, 1], ROWS // 2)
+    assert judged(label * 2.5, label, "binary").left_out
