@@ -37,7 +37,8 @@ def _predictions(ctx: Context, release: Release, start: str, end: str) -> list[c
     first, last = _milliseconds(start), _milliseconds(end)
     prefix = keys.captures(ctx.target, release.endpoint)
     rows = []
-    for meta in ctx.store.list(prefix, after=prefix + keys.stamp(start)):
+    hour = f"{times.text(times.parse(start))[:13]}:00:00Z"  # an object is filed by the start of its hour
+    for meta in ctx.store.list(prefix, after=prefix + keys.stamp(hour)):
         if meta.key >= prefix + keys.stamp(end):
             break
         captured = codec.decode(ctx.store.get(meta.key).data, capture.Captured, where=meta.key)

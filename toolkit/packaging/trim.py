@@ -24,7 +24,6 @@ PATHS = (
     "onnxruntime/training",
     "onnxruntime/transformers",
     "onnxruntime/capi/libonnxruntime.so*",  # 35 MB that the Python module does not link
-    "onnxruntime/capi/libonnxruntime_providers_shared.so",
     "numpy/_core/include",
     "numpy/_core/lib",
     "numpy/_pyinstaller",
