@@ -101,13 +101,19 @@ def test_what_a_label_asks_for(values: list[Any], task: Task, classes: tuple[str
     [
         ([None] * 40, "missing in all 40 rows"),
         ([3] * 40, "one value only .3"),
-        ([f"name {k}" for k in range(40)], "40 different texts in 40 rows: these are not classes"),
+        ([f"name {k}" for k in range(40)], "40 different values in 40 rows: these are not classes"),
         (pl.date_range(pl.date(2013, 1, 1), pl.date(2013, 2, 9), eager=True), "is a date"),
     ],
 )
 def test_a_label_that_cannot_be_learnt(values: Any, says: str) -> None:
     with pytest.raises(DataError, match=says):
         infer(pl.DataFrame({"x": DRAW.normal(size=40), "y": values}), "y")
+
+
+@pytest.mark.parametrize(("rows", "task"), [(99, "regression"), (100, "multiclass")])
+def test_whole_numbers_are_classes_where_they_come_often(rows: int, task: Task) -> None:
+    frame = pl.DataFrame({"x": DRAW.normal(size=rows), "y": [k % 20 for k in range(rows)]})
+    assert infer(frame, "y").task == task
 
 
 @pytest.mark.parametrize(("asked", "hint"), [("Bought", "'bought'"), ("bougth", "'bought'"), ("zzz", "name one")])

@@ -109,6 +109,14 @@ def test_rows_up_to_a_moment(tmp_path: Path) -> None:
         ingest.run(ctx, until="2023-01-01")
 
 
+def test_the_task_of_the_configuration_decides_about_classes(tmp_path: Path) -> None:
+    stars = visits().with_columns(bought=pl.Series([1, 2, 3, 4, 5] * 60))
+    classes = ingest.run(project(tmp_path / "a", frame=stars)).schema.column("bought").categories
+    assert classes == ("1", "2", "3", "4", "5")
+    amounts = ingest.run(project(tmp_path / "b", {"task": "regression"}, frame=stars)).schema.column("bought")
+    assert (amounts.categories, amounts.maximum) == (None, 5.0)
+
+
 def test_the_contract_may_be_all_that_names_the_time(tmp_path: Path) -> None:
     ctx = project(tmp_path, contract(tmp_path))
     assert ingest.run(ctx, until="2024-01-05T03:00:00Z").rows == 100

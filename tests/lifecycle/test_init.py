@@ -200,9 +200,15 @@ def test_names_that_would_break_a_file(tmp_path: Path) -> None:
     ast.parse((tmp_path / "new/train.py").read_text())
 
 
+@pytest.mark.parametrize(("label", "kind"), [("amount", "regression"), ("stars", "classification"), ("town", None)])
+def test_what_a_label_of_numbers_stands_for_is_written_down(tmp_path: Path, label: str, kind: str | None) -> None:
+    start(tmp_path, table().with_columns(stars=pl.Series(DRAW.integers(1, 6, 600))), label)
+    assert tomllib.loads((tmp_path / "new/toolkit.toml").read_text())["data"].get("task") == kind
+
+
 def test_a_large_table_asks_for_memory() -> None:
     report = init.InitReport(
-        directory="", name="x", files=(), source="", rows=3_000_000, label="y", task="binary", time="",
+        directory="", name="x", files=(), source="", rows=3_000_000, label="y", task="binary", numbers=False, time="",
         features=tuple(map(str, range(30))), split=Split(),
     )  # fmt: skip
     assert init._memory(report) == "7Gi"

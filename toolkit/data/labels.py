@@ -1,24 +1,26 @@
 """The label: is it there, what does it ask for, can anything be learnt from it.
 
-Text and booleans are classes; so is any label of exactly two values, and an integer label of at most 20 (wine quality
-3..9 is seven classes; a house price is a number). Everything else is a quantity. `models.data` reads a label the same
-way.
+Text and booleans are classes; so is any label of exactly two values, and an integer label of at most 20 that come five
+times each on average (wine quality 3..9 is seven classes; a house price is a quantity). Everything else is a quantity.
+`init` writes what it decided for a label of numbers into toolkit.toml (`data.task`), so that more rows never change it.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from toolkit.data.findings import Finding
 from toolkit.domain.errors import DataError
-from toolkit.domain.records import Task
+from toolkit.domain.records import Column, Task
 
 if TYPE_CHECKING:
     import polars as pl
 
+Wanted = Literal["auto", "classification", "regression"]
 FEW_CLASSES = 20
+ROWS_OF_A_CLASS = 5
 MOST_CLASSES = 200
 NO_LABEL = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL", "?")
 
@@ -61,10 +63,10 @@ def labelled(frame: pl.DataFrame, label: str, *, drop: bool) -> tuple[pl.DataFra
     return frame.filter(~missing), [Finding(kind="label-missing", column=label, text=text)]
 
 
-def task_of(values: pl.Series) -> Task:
+def task_of(values: pl.Series, wanted: Wanted = "auto") -> Task:
     """What the label asks for. `values` has no nulls and a dtype of the contract.
 
-    Raises DataError: one value only, a date, more classes than can be learnt.
+    Raises DataError: one value only, a date, text as a quantity, more classes than can be learnt.
     """
     import polars as pl
 
@@ -81,20 +83,24 @@ def task_of(values: pl.Series) -> Task:
             f"label {label!r} is a {kind}: predict a number or a class made from it",
             hint="make the label in prepare",
         )
-    if distinct == 2 or values.dtype in (pl.String, pl.Boolean):
-        return _classes(values, distinct)
-    if values.dtype.is_integer() and distinct <= FEW_CLASSES:
-        return _classes(values, distinct)
-    return "regression"
-
-
-def _classes(values: pl.Series, distinct: int) -> Task:
-    if distinct > MOST_CLASSES or (distinct > 20 and distinct > len(values) / 2):
+    words = values.dtype in (pl.String, pl.Boolean)
+    if wanted == "regression" and values.dtype == pl.String:
+        raise DataError(f"label {label!r} is text: regression needs numbers", hint='set data.task = "auto"')
+    few = distinct <= min(FEW_CLASSES, len(values) / ROWS_OF_A_CLASS)
+    few = distinct == 2 or words or (values.dtype.is_integer() and few)
+    if wanted == "regression" or (wanted == "auto" and not few):
+        return "regression"
+    if distinct > 2 and (distinct > MOST_CLASSES or distinct > len(values) / 2):
         raise DataError(
-            f"label {values.name!r} has {distinct:,} different texts in {len(values):,} rows: these are not classes",
+            f"label {label!r} has {distinct:,} different values in {len(values):,} rows: these are not classes",
             hint="choose another label column, or group its values in prepare",
         )
     return "binary" if distinct == 2 else "multiclass"
+
+
+def classified(column: Column) -> bool:
+    """Does the contract have this label as classes? (It lists them.)"""
+    return column.categories is not None or column.dtype in ("string", "bool")
 
 
 def classes(values: pl.Series) -> tuple[str, ...]:

@@ -62,9 +62,10 @@ def time_order(train: pl.DataFrame, test: pl.DataFrame, time: str) -> None:
 
 def single_feature(frame: pl.DataFrame, schema: Schema, *, trusted: Collection[str] = ()) -> dict[str, Any]:
     """The feature that alone tells most of the label. GateFailed where that is nearly everything."""
-    label = schema.of_role("label")[0].name
-    task = labels.task_of(frame[label])
-    features = [column.name for column in schema.of_role("feature")]
+    column = schema.of_role("label")[0]
+    label = column.name
+    task = labels.task_of(frame[label], "classification" if labels.classified(column) else "regression")
+    features = [c.name for c in schema.of_role("feature")]
     found = giveaway.strengths(frame, features, label, task)
     for name, strength in found.items():
         if strength.refused and name not in trusted:

@@ -72,16 +72,19 @@ def _role(column: Column, config: DataConfig) -> Role:
     return "feature" if demoted else column.role
 
 
-def observed(frame: pl.DataFrame, schema: Schema) -> Schema:
-    """The contract with the ranges, categories and classes of these rows."""
-    return Schema(columns=tuple(_observed(frame[c.name], c) for c in schema.columns if c.name in frame.columns))
+def observed(frame: pl.DataFrame, schema: Schema, task: labels.Wanted = "auto") -> Schema:
+    """The contract with the ranges, categories and classes of these rows, which all have a label.
+
+    DataError where nothing can be learnt of it.
+    """
+    return Schema(columns=tuple(_observed(frame[c.name], c, task) for c in schema.columns if c.name in frame.columns))
 
 
-def _observed(values: pl.Series, column: Column) -> Column:
+def _observed(values: pl.Series, column: Column, task: labels.Wanted) -> Column:
     now = columns.describe(values, column.dtype, column.role, column.why, columns.counts(values))
     categories = now.categories
-    if column.role == "label" and labels.task_of(values) != "regression":
-        categories = labels.classes(values)
+    if column.role == "label":
+        categories = None if labels.task_of(values, task) == "regression" else labels.classes(values)
     return replace(now, nullable=column.nullable or now.nullable, categories=categories)
 
 

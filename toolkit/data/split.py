@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.data import labels, rowhash
 from toolkit.domain.config import SplitConfig
 from toolkit.domain.errors import ConfigError, DataError
-from toolkit.domain.records import Schema, Split
+from toolkit.domain.records import Column, Schema, Split
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,10 +42,10 @@ def split(frame: pl.DataFrame, how: Split, schema: Schema) -> tuple[pl.DataFrame
 
     Raises DataError: a side would be empty, or would know one class only.
     """
-    label = schema.of_role("label")[0].name
+    label = schema.of_role("label")[0]
     test = _by_time(frame, how, schema) if how.kind == "time" else _by_hash(frame, how, schema, label)
     parts = frame.filter(~test), frame.filter(test)
-    _require_both(parts, how, label, labels.task_of(frame[label]) != "regression")
+    _require_both(parts, how, label)
     return parts
 
 
@@ -82,7 +82,7 @@ def _by_time(frame: pl.DataFrame, how: Split, schema: Schema) -> pl.Series:
     return test
 
 
-def _by_hash(frame: pl.DataFrame, how: Split, schema: Schema, label: str) -> pl.Series:
+def _by_hash(frame: pl.DataFrame, how: Split, schema: Schema, label: Column) -> pl.Series:
     import numpy as np
     import polars as pl
 
@@ -91,7 +91,8 @@ def _by_hash(frame: pl.DataFrame, how: Split, schema: Schema, label: str) -> pl.
         hashes = rowhash.mixed(hashes ^ rowhash.mixed(_occurrence(hashes)))
     order = rowhash.seeded(hashes, how.seed)
     test = np.zeros(len(frame), dtype=bool)
-    for rows in _strata(frame[label]):
+    strata = _strata(frame[label.name]) if labels.classified(label) else [np.arange(len(frame))]
+    for rows in strata:
         test[rows] = _first_share(order[rows], how.test)
     return pl.Series(test)
 
@@ -110,11 +111,9 @@ def _occurrence(hashes: Any) -> Any:
 
 
 def _strata(values: pl.Series) -> list[Any]:
-    """Row numbers of each class, or of all rows for a quantity."""
+    """Row numbers of each class."""
     import numpy as np
 
-    if labels.task_of(values) == "regression":
-        return [np.arange(len(values))]
     codes = values.rank("dense").to_numpy()
     order = np.argsort(codes, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
@@ -133,13 +132,12 @@ def _first_share(order: Any, share: float) -> Mask:
     return mask
 
 
-def _require_both(parts: tuple[pl.DataFrame, pl.DataFrame], how: Split, label: str, classified: bool) -> None:
+def _require_both(parts: tuple[pl.DataFrame, pl.DataFrame], how: Split, label: Column) -> None:
     for side, rows in zip(("training", "test"), parts, strict=True):
         if rows.is_empty():
             raise DataError(f"the split leaves no {side} rows", hint="more rows are needed, or another data.split.test")
-        if classified and rows[label].n_unique() < 2:
-            hint = (
-                'set data.split.kind = "random"' if how.kind == "time" else "more rows of the other classes are needed"
-            )
-            text = f"all {len(rows):,} {side} rows have the same {label!r} ({rows[label][0]})"
+        values = rows[label.name]
+        if labels.classified(label) and values.n_unique() < 2:
+            hint = 'set data.split.kind = "random"' if how.kind == "time" else "rows of the other classes are needed"
+            text = f"all {len(rows):,} {side} rows have the same {label.name!r} ({values[0]})"
             raise DataError(f"{text}: nothing could be {'learnt' if side == 'training' else 'measured'}", hint=hint)

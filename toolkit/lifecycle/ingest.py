@@ -33,13 +33,14 @@ def run(ctx: Context, *, until: str = "") -> Dataset:
     _warn(ctx, (f"{finding.column}: {finding.text}" for finding in found))
     schema = _schema(ctx, frame, agreed, unattended=bool(until))
     frame, dropped = _with_label(ctx, contract.conform(frame, schema), schema)
-    report = {**_checked(ctx, frame, schema), "dropped": dropped}
+    seen = roles.observed(frame, schema, ctx.project.data.task)
+    report = {**_checked(ctx, frame, schema, seen), "dropped": dropped}
     with ctx.report.track("snapshot", len(frame)) as advance:
         return snapshot.take(
             ctx.store,
             ctx.project.name,
             frame,
-            roles.observed(frame, schema),
+            seen,
             source=_named(ctx.project.data.source),
             created=ctx.clock(),
             actor=ctx.actor,
@@ -129,25 +130,24 @@ def _first(ctx: Context, frame: pl.DataFrame) -> Schema:
 
 
 def _with_label(ctx: Context, frame: pl.DataFrame, schema: Schema) -> tuple[pl.DataFrame, list[str]]:
-    """The rows that have a label, and what was dropped, in words. DataError where nothing can be learnt of it."""
+    """The rows that have a label, and what was dropped, in words."""
     label = schema.of_role("label")[0]
     kept, found = labels.labelled(frame, label.name, drop=label.nullable)
-    labels.task_of(kept[label.name])
     dropped = [finding.text for finding in found]
     _warn(ctx, dropped)
     return kept, dropped
 
 
-def _checked(ctx: Context, frame: pl.DataFrame, schema: Schema) -> dict[str, Any]:
-    """What contract and leakage gates measured. GateFailed where one refuses."""
+def _checked(ctx: Context, frame: pl.DataFrame, schema: Schema, seen: Schema) -> dict[str, Any]:
+    """What the gates of contract and leakage measured. GateFailed where one refuses."""
     config = ctx.project.data
     declared = bool(config.schema_file)
     found = checks.check(
         frame, schema, strict=config.strict and declared, nulls=declared, max_null_share=config.max_null_share
     )
     _warn(ctx, checks.advice(found, schema))
-    how = split.resolve(config.split, schema)
-    leaks = leakage.check(frame, split.split(frame, how, schema), how, schema, trusted=config.trusted)
+    how = split.resolve(config.split, seen)
+    leaks = leakage.check(frame, split.split(frame, how, seen), how, seen, trusted=config.trusted)
     return {"contract": found, "leakage": leaks}
 
 

@@ -39,6 +39,7 @@ class InitReport(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     label: str
     task: Task
+    numbers: bool  # is the label one of numbers?
     time: str
     features: tuple[str, ...]
     split: Split
@@ -76,6 +77,7 @@ def run(directory: Path, *, source: Path | None = None, label: str = "", name: s
         rows=len(table.frame),
         label=label,
         task=found.task,
+        numbers=found.schema.column(label).dtype in ("int64", "float64"),
         time=found.time,
         features=tuple(column.name for column in found.schema.of_role("feature")),
         split=how,
@@ -120,7 +122,7 @@ def _split(frame: pl.DataFrame, found: infer.Inference) -> tuple[Split, list[Fin
     why = ""
     try:
         train, test = split.split(rows, how, found.schema)
-        if found.classes and set(test[found.label]) - set(train[found.label]):
+        if labels.classified(found.schema.column(found.label)) and set(test[found.label]) - set(train[found.label]):
             why = f"the latest rows have classes of {found.label!r} that earlier ones do not"
     except DataError as error:
         if how.kind != "time":

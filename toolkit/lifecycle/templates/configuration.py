@@ -33,6 +33,9 @@ def _data(report: InitReport, trusted: Sequence[str]) -> Table:
     data = tomlkit.table()
     data.add("source", report.source)
     data.add("label", report.label)
+    if report.numbers:
+        kind = "regression" if report.task == "regression" else "classification"
+        _add(data, "task", kind, "what its numbers stand for: amounts, or classes")
     if report.time:
         _add(data, "time", report.time, "when a row happened")
     if report.left_out:

@@ -56,8 +56,12 @@ def _trees(found: Inference, kinds: set[wire.Kind]) -> tuple[dict[str, list[str]
     trees = max(10, min(100, MANY_TREES // max(len(found.classes) - 1, 1)))
     body += _columns(steps)
     body += f"    model = {model}(\n"
-    body += f'        max_iter=params.get("trees", {trees}), learning_rate=params.get("rate", 0.1), random_state=0\n'
-    body += "    )\n    return make_pipeline(columns, model).fit(data.X, data.y)\n"
+    body += f'        max_iter=params.get("trees", {trees}),\n'
+    body += '        learning_rate=params.get("rate", 0.1),\n'
+    body += "        early_stopping=False,\n"
+    body += "        random_state=0,\n"
+    body += "    )\n"
+    body += "    return make_pipeline(columns, model).fit(data.X, data.y)\n"
     return imports, body
 
 
