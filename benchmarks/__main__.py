@@ -47,7 +47,7 @@ def _write(found: dict[str, Any]) -> None:
 def _table(name: str, document: dict[str, Any]) -> str:
     lines = [f"`python -m benchmarks.{name}`", "", "| | |", "|---|---|"]
     lines += [f"| {row['name']} | {row['value']:.4g} {row['unit']} |" for row in document["rows"][:SHOWN]]
-    lines += [f"| **{key}** | **{value}x** |" for key, value in document["ratios"].items()]
+    lines += [f"| **{key}** | **{value:.3g}x** |" for key, value in document["ratios"].items()]
     return "\n".join(lines)
 
 
