@@ -107,11 +107,13 @@ def _portable_part(expression: str, name: str, size: int, part: str) -> None:
     base, slash, step = part.partition("/")
     if re.search(r"\dL|^LW?$|\dW$", base):
         raise _refused(expression, f"L and W ({name} {part!r}) are EventBridge's only")
-    if slash and base != "*" and "-" not in base:
-        raise _refused(expression, f"{name} {part!r}: some read a start with a step as that one value; write a range")
+    numbers = {int(number) for number in base.split("-") if number.isdigit()}
+    if slash and base != "*" and len(numbers) < 2:
+        # cronsim, too, takes 5-5/15 for 5/15 and that for 5-59/15; others take both for 5 alone.
+        raise _refused(expression, f"{name} {part!r}: a step needs * or a range of two different numbers before it")
     if slash and step.isdigit() and int(step) > size:
         raise _refused(expression, f"{name} {part!r}: the step is longer than the field")
-    if name == "day of week" and "7" in re.split(r"[-/]", part)[:2] and not part.endswith("*/7"):
+    if name == "day of week" and 7 in numbers:
         raise _refused(expression, "7 is Sunday only to some of them; write SUN or 0")
 
 
