@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from toolkit.data.infer import Inference, infer
-from toolkit.domain.errors import DataError
+from toolkit.domain.errors import ConfigError, DataError
 from toolkit.domain.records import Task
 
 DRAW = np.random.default_rng(7)
@@ -118,7 +118,7 @@ def test_whole_numbers_are_classes_where_they_come_often(rows: int, task: Task) 
 
 @pytest.mark.parametrize(("asked", "hint"), [("Bought", "'bought'"), ("bougth", "'bought'"), ("zzz", "name one")])
 def test_a_label_that_is_not_there(shop: pl.DataFrame, asked: str, hint: str) -> None:
-    with pytest.raises(DataError, match=f"no column '{asked}'; the columns are 'visit_id'") as refused:
+    with pytest.raises(ConfigError, match=f"no column '{asked}'; the columns are 'visit_id'") as refused:
         infer(shop, asked)
     assert hint in refused.value.hint
 

@@ -44,7 +44,7 @@ def test_the_configuration_beats_the_contract(agreed: Schema) -> None:
 
 
 def test_what_the_configuration_asks_for_has_to_be_there(shop: pl.DataFrame, agreed: Schema) -> None:
-    with pytest.raises(DataError, match="no column 'bougth'") as refused:
+    with pytest.raises(ConfigError, match="no column 'bougth'") as refused:
         roles.configured(agreed, DataConfig(label="bougth"))
     assert "'bought'" in refused.value.hint
     with pytest.raises(ConfigError, match=r"data\.time = 'items' is int64, not a date or time"):

@@ -153,9 +153,9 @@ def test_prepare_with_pandas(tmp_path: Path) -> None:
     ("data", "code", "frame", "error", "says"),
     [
         ({"source": "none.csv"}, "", None, ConfigError, "no such file"),
-        ({"label": "bougth"}, "", None, DataError, "no column 'bougth'"),
+        ({"label": "bougth"}, "", None, ConfigError, "no column 'bougth'"),
         ({"label": ""}, "", None, DataError, "no label"),
-        ({"time": "wenn"}, "", None, DataError, "no column 'wenn'"),
+        ({"time": "wenn"}, "", None, ConfigError, "no column 'wenn'"),
         ({"time": "amount"}, "", None, ConfigError, "data.time = 'amount' is float64"),
         ({"split": {"kind": "time"}}, "", None, ConfigError, "no event time column"),
         (HOOK, "def prepare(frame):\n    return frame.drop('x')\n", None, DataError, "pipeline.py:2"),

@@ -101,7 +101,7 @@ def test_git_keeps_what_it_was_told_before(tmp_path: Path) -> None:
     ("frame", "label", "error", "says"),
     [
         (table(), "", ConfigError, "which column is to be predicted. There are amount, town, bought"),
-        (table(), "bougth", DataError, "no column 'bougth'"),
+        (table(), "bougth", ConfigError, "no column 'bougth'"),
         (table().with_columns(bought=pl.lit(None, dtype=pl.String)), "bought", DataError, "missing in all 600 rows"),
         (table().with_columns(bought=pl.lit(1)), "bought", DataError, "one value only"),
         (table(8), "bought", DataError, "8 rows are too few"),

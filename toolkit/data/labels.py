@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from toolkit.data.findings import Finding
-from toolkit.domain.errors import DataError
+from toolkit.domain.errors import ConfigError, DataError
 from toolkit.domain.records import Column, Task
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ NO_LABEL = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL", "?
 
 
 def present(columns: Sequence[str], label: str) -> None:
-    """DataError names the nearest of `columns`."""
+    """ConfigError (the name was written by a person) gives the nearest of `columns`."""
     if label in columns:
         return
     near = [name for name in columns if name.casefold() == label.casefold()]
     near = near or difflib.get_close_matches(label, columns, 3, 0.5)
     known = ", ".join(map(repr, columns[:12])) + (" ..." if len(columns) > 12 else "")
-    raise DataError(
+    raise ConfigError(
         f"there is no column {label!r}; the columns are {known}",
         hint=f"did you mean {' or '.join(map(repr, near))}?" if near else "name one of them",
     )
