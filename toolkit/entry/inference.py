@@ -6,7 +6,8 @@ network (opening a port does none), no framework.
 
 `Runtime.values` of an inference function, all optional (`serving.settings`):
 `{"limits": {"max_rows", "max_body"}, "capture": {"features", "rows", "seconds"}, "replay": bool}`.
-No store port: nothing is captured and labels are refused.
+No store port: nothing is captured and labels are refused. Vertex AI names the routes it wants to have in
+AIP_PREDICT_ROUTE and AIP_HEALTH_ROUTE.
 """
 
 from __future__ import annotations
@@ -54,7 +55,13 @@ def application(folder: Path | None = None) -> App:
         )
         _at_the_end(capture.close)
     gc.freeze()  # what is loaded stays: collections in a request need not look through it
-    info = Info(endpoint=runtime.endpoint, version=runtime.model_version, replay=values.replay)
+    info = Info(
+        endpoint=runtime.endpoint,
+        version=runtime.model_version,
+        replay=values.replay,
+        vertex_predict=os.environ.get("AIP_PREDICT_ROUTE", ""),
+        vertex_health=os.environ.get("AIP_HEALTH_ROUTE", ""),
+    )
     return create_app(model, capture=capture, feedback=feedback, limits=values.limits, info=info)
 
 

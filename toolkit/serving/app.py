@@ -4,6 +4,8 @@
     POST /feedback   labels for those ids                            GET /healthz  ready (the model is loaded)
     GET  /docs, /redoc, /openapi.json  (FastAPI, on first use)        GET /metrics  Prometheus text
 
+Every other path is looked for in the table of `protocols`, which is imported by the first request that needs it.
+
 Predicting takes microseconds, so it runs on the event loop: handing it to a thread costs 400 us a call (measured).
 Every answer carries a request id and the security headers; there is no CORS. Whatever a request does, it is answered
 and the worker lives: refusals are `Problem`, anything unforeseen is a 500 whose traceback goes to stderr, out of memory
@@ -16,7 +18,6 @@ is a 503.
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from functools import cached_property
@@ -33,7 +34,7 @@ from toolkit.serving.feedback import Feedback
 from toolkit.serving.model import Model, Prediction
 from toolkit.serving.problems import Problem
 from toolkit.serving.settings import Limits
-from toolkit.serving.validate import Validator, parse
+from toolkit.serving.validate import Batch, Validator, parse
 
 Scope = MutableMapping[str, Any]
 Headers = dict[bytes, bytes]
@@ -51,11 +52,14 @@ REPLAY_WAIT = 10.0
 
 
 class Info(msgspec.Struct, frozen=True, kw_only=True):
-    """What the endpoint says of itself. `replay` lets a request say when it happened (past traffic, in a demo)."""
+    """What the endpoint says of itself. `replay` lets a request say when it happened (past traffic, in a demo);
+    the two routes are those that Vertex AI asks a container to have, "" elsewhere."""
 
     endpoint: str = ""
     version: int = 0
     replay: bool = False
+    vertex_predict: str = ""
+    vertex_health: str = ""
 
 
 class Answer(NamedTuple):
@@ -65,11 +69,22 @@ class Answer(NamedTuple):
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-class _Request(NamedTuple):
+class Request(NamedTuple):
     headers: Headers
     body: Body
     prefix: str  # of the ids of its predictions
     moment_ms: int
+    id: str
+    trace: bytes  # the traceparent to answer with, b"" where none came
+
+
+Handler = Callable[[Request], Awaitable[Answer]]
+
+
+class Route(NamedTuple):
+    label: str  # in the metrics
+    methods: Mapping[str, Handler]
+    protocol: str = ""  # the module of `protocols` whose errors these are, "" for problem+json
 
 
 class App:
@@ -81,15 +96,20 @@ class App:
         self.measures = measures.Measures()
         self.validator = Validator(model.signature, limits)
         self._feedback = feedback
+        self.encode = msgspec.json.Encoder().encode
         self._classes = model.signature.classes
-        self._encode = msgspec.json.Encoder().encode
-        self._routes: dict[str, dict[str, Callable[[_Request], Awaitable[Answer]]]] = {
-            "/predict": {"POST": self._predict},
-            "/feedback": {"POST": self._label},
-            "/healthz": {"GET": self._health},
-            "/metrics": {"GET": self._metrics},
-            "/": {"GET": self._describe},
+        self._routes = {
+            "/predict": Route("/predict", {"POST": self._predict}),
+            "/feedback": Route("/feedback", {"POST": self._label}),
+            "/healthz": Route("/healthz", {"GET": self._health}),
+            "/metrics": Route("/metrics", {"GET": self._metrics}),
+            "/": Route("/", {"GET": self._describe}),
         }
+        self.own = tuple(self._routes)
+        if info.vertex_predict or info.vertex_health:
+            from toolkit.serving.protocols import routes
+
+            self._routes.update(routes.vertex(self, self._routes))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -109,9 +129,12 @@ class App:
         prefix = ids.prefix(moment)
         request_id = _request_id(headers, prefix)
         body = Body(receive, self.limits)
+        trace = _continued(headers[b"traceparent"]) if b"traceparent" in headers else b""
+        route = self._routes.get(path) or self._elsewhere(path)
         try:
             try:
-                answer = await self._answer(scope["method"], path, _Request(headers, body, prefix, moment))
+                request = Request(headers, body, prefix, moment, request_id, trace)
+                answer = await self._answer(route, scope["method"], path, request)
             except Problem:
                 await body.drain()
                 raise
@@ -120,73 +143,84 @@ class App:
             return None
         except Problem as problem:
             self.measures.problems[problem.kind] += 1
-            answer = Answer(problem.status, problem.encode(request_id), problems.TYPE, tuple(problem.headers))
+            answer = _refusal(route, problem, request_id)
         length = str(len(answer.content)).encode()
         own = (
             (b"content-type", answer.content_type),
             (b"content-length", length),
             (b"x-request-id", request_id.encode()),
         )
-        await send({"type": "http.response.start", "status": answer.status, "headers": [*own, *SAFE, *answer.headers]})
+        more = (*answer.headers, (b"traceparent", trace)) if trace else answer.headers
+        await send({"type": "http.response.start", "status": answer.status, "headers": [*own, *SAFE, *more]})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.content})
-        self.measures.observe(path if path in self._routes else "other", answer.status, time.perf_counter() - started)
+        self.measures.observe(route.label, answer.status, time.perf_counter() - started)
         if self.capture is not None:
             self.capture.settle()
         return None
 
-    async def _answer(self, method: str, path: str, request: _Request) -> Answer:
+    async def _answer(self, route: Route, method: str, path: str, request: Request) -> Answer:
         """What the route says, with everything unforeseen turned into a Problem."""
         try:
-            return await self._route(method, path)(request)
+            return await self._handler(route, method, path)(request)
         except (Problem, Disconnected):
             raise
         except MemoryError as error:
             detail = "there is not enough memory for this request; send fewer rows at a time"
             raise Problem(503, "out-of-memory", detail, headers=((b"retry-after", b"1"),)) from error
         except Exception as error:
-            _log_failure(method, path)
+            from toolkit.serving import about
+
+            about.log_failure(method, path, request)
             raise Problem(500, "internal", "the request failed in the server; its log says why") from error
 
-    def _route(self, method: str, path: str) -> Callable[[_Request], Awaitable[Answer]]:
-        methods = self._routes.get(path)
-        if methods is None:
-            if path in DOCS:
-                methods = {"GET": self._describe}
-            else:
-                known = ", ".join([*self._routes, "/docs"])
-                raise Problem(404, "not-found", f"no such path: {problems.shown(path)!r}; there are {known}")
-        handler = methods.get("GET" if method == "HEAD" else method)
-        if handler is None:
-            allowed = sorted(methods.keys() | ({"HEAD"} if "GET" in methods else set()))
-            allow = ", ".join(allowed)
-            raise Problem(405, "method", f"{problems.shown(path)} takes {allow}", headers=((b"allow", allow.encode()),))
-        return handler
+    def _elsewhere(self, path: str) -> Route:
+        if path in DOCS:
+            return Route("other", {"GET": self._describe})  # never reached by a GET: those are FastAPI's
+        from toolkit.serving.protocols import routes
 
-    async def _predict(self, request: _Request) -> Answer:
+        return routes.find(self, path) or Route("other", {})
+
+    def _handler(self, route: Route, method: str, path: str) -> Handler:
+        methods = route.methods
+        handler = methods.get("GET" if method == "HEAD" else method)
+        if handler is not None:
+            return handler
+        if not methods:
+            known = ", ".join([*self.own, "/docs"])
+            raise Problem(404, "not-found", f"no such path: {problems.shown(path)!r}; there are {known}")
+        allow = ", ".join(sorted(methods.keys() | ({"HEAD"} if "GET" in methods else set())))
+        raise Problem(405, "method", f"{problems.shown(path)} takes {allow}", headers=((b"allow", allow.encode()),))
+
+    async def _predict(self, request: Request) -> Answer:
+        prefix, prediction = await self.predicted(
+            request, self.validator.batch(await request.body.read(request.headers))
+        )
+        content = {
+            "model": self.model.name,
+            "version": self.info.version,
+            "predictions": self.items(prefix, prediction),
+        }
+        return Answer(200, self.encode(content))
+
+    async def predicted(self, request: Request, batch: Batch) -> tuple[str, Prediction]:
+        """What the model answers to valid rows, counted and captured; the prefix of their ids. The one way to it."""
         moment, prefix = request.moment_ms, request.prefix
         if self.info.replay and b"x-toolkit-time" in request.headers:
             moment = _event_time(request.headers[b"x-toolkit-time"])
             prefix = ids.prefix(moment)
-        batch = self.validator.batch(await request.body.read(request.headers))
         if batch.row is not None:
             prediction = self.model.answer_row(batch.row)
         else:
             prediction = self.model.answer(batch.columns, batch.rows)
-        content = self._encode(
-            {
-                "model": self.model.name,
-                "version": self.info.version,
-                "predictions": self._rows(prefix, prediction),
-            }
-        )
         self.measures.rows += batch.rows
         if self.capture is not None:
             self.capture.add(prefix, moment, batch, prediction)
             if self.info.replay and b"x-toolkit-flush" in request.headers:
                 await asyncio.to_thread(self.capture.flush, REPLAY_WAIT)
-        return Answer(200, content)
+        return prefix, prediction
 
-    def _rows(self, prefix: str, prediction: Prediction) -> list[dict[str, Any]]:
+    def items(self, prefix: str, prediction: Prediction) -> list[dict[str, Any]]:
+        """A prediction as /predict shows it, an object a row."""
         if prediction.labels:
             classes, pairs = self._classes, zip(prediction.labels, prediction.probabilities, strict=True)
             return [
@@ -195,17 +229,17 @@ class App:
             ]
         return [{"id": f"{prefix}-{row}", "value": value} for row, value in enumerate(prediction.values)]
 
-    async def _label(self, request: _Request) -> Answer:
+    async def _label(self, request: Request) -> Answer:
         if self._feedback is None:
             raise Problem(501, "no-store", "this endpoint keeps no labels: it was deployed without a store")
         document = parse(await request.body.read(request.headers))
         stored = await asyncio.to_thread(self._feedback.accept, document)
-        return Answer(200, self._encode({"stored": stored}))
+        return Answer(200, self.encode({"stored": stored}))
 
-    async def _health(self, request: _Request) -> Answer:
+    async def _health(self, request: Request) -> Answer:
         return Answer(200, b'{"status":"ok"}')
 
-    async def _metrics(self, request: _Request) -> Answer:
+    async def _metrics(self, request: Request) -> Answer:
         labels = {
             "model": self.model.name,
             "version": str(self.info.version),
@@ -215,20 +249,10 @@ class App:
         counts: Mapping[str, int] = self.capture.counts if self.capture is not None else {}
         return Answer(200, self.measures.text(labels, counts), measures.TYPE)
 
-    async def _describe(self, request: _Request) -> Answer:
-        signature = self.model.signature
-        document = {
-            "endpoint": self.info.endpoint,
-            "model": self.model.name,
-            "version": self.info.version,
-            "digest": self.model.digest,
-            "task": signature.task,
-            "label": signature.label,
-            "classes": signature.classes,
-            "features": [{"name": f.name, "dtype": f.dtype, "nullable": f.nullable} for f in signature.features],
-            "paths": [*self._routes, *sorted(DOCS)],
-        }
-        return Answer(200, self._encode(document))
+    async def _describe(self, request: Request) -> Answer:
+        from toolkit.serving import about
+
+        return Answer(200, self.encode(about.description(self)))
 
     @cached_property
     def _pages(self) -> Any:
@@ -240,11 +264,9 @@ class App:
         try:
             pages = self._pages
         except ImportError as error:
-            problem = Problem(501, "no-docs", f"this bundle was built without {error.name}, which the pages need")
-            content = problem.encode("")
-            headers = [(b"content-type", problems.TYPE), (b"content-length", str(len(content)).encode()), *SAFE]
-            await send({"type": "http.response.start", "status": 501, "headers": headers})
-            return await send({"type": "http.response.body", "body": content})
+            from toolkit.serving import about
+
+            return await about.no_pages(error, send)
         await pages(scope, receive, send)
         self.measures.observe("docs", 200, 0.0)
         return None
@@ -288,8 +310,15 @@ def _event_time(value: bytes) -> int:
         raise Problem(400, "bad-time", f"x-toolkit-time: {shown!r} is not RFC 3339") from error
 
 
-def _log_failure(method: str, path: str) -> None:
-    import traceback
+def _refusal(route: Route, problem: Problem, request_id: str) -> Answer:
+    if route.protocol:
+        from toolkit.serving.protocols import routes
 
-    shown = problems.shown(path)
-    print(f"toolkit: {method} {shown!r} failed\n{traceback.format_exc()}", file=sys.stderr)  # noqa: T201
+        return routes.refusal(route.protocol, problem)
+    return Answer(problem.status, problem.encode(request_id), problems.TYPE, tuple(problem.headers))
+
+
+def _continued(header: bytes) -> bytes:
+    from toolkit.serving import trace
+
+    return trace.continued(header)

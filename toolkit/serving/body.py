@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import functools
 import types
-from collections.abc import Awaitable, Callable, Generator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Generator, Mapping, MutableMapping
 from typing import Any
 
 from toolkit.serving.problems import Problem
@@ -38,10 +38,10 @@ class Body:
         self._receive, self._limits = receive, limits
         self._ended = False
 
-    async def read(self, headers: Mapping[bytes, bytes]) -> bytes:
-        """The whole body, unpacked. Raises Problem or Disconnected."""
+    async def read(self, headers: Mapping[bytes, bytes], others: Collection[bytes] = ()) -> bytes:
+        """The whole body, unpacked; `others` are content types taken beside JSON. Raises Problem or Disconnected."""
         limits = self._limits
-        encoding = _accept(headers)
+        encoding = _accept(headers, others)
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length[:20]) > limits.max_body:
             raise _too_large(limits)
@@ -99,16 +99,26 @@ class Body:
         return data
 
 
-def _accept(headers: Mapping[bytes, bytes]) -> bytes:
-    """The content encoding, after refusing what is not JSON."""
+def media(value: bytes) -> bytes:
+    """A content type without its parameters."""
+    return value.partition(b";")[0].strip().lower()
+
+
+def _accept(headers: Mapping[bytes, bytes], others: Collection[bytes]) -> bytes:
+    """The content encoding, after refusing what is neither JSON nor one of `others`."""
     content_type = headers.get(b"content-type")
     if content_type is not None and content_type != b"application/json":
         kind, _, parameters = content_type.lower().partition(b";")
         kind, parameters = kind.strip(), parameters.replace(b'"', b"").strip()
-        known = kind == b"application/json" or (kind.startswith(b"application/") and kind.endswith(b"+json"))
+        known = (
+            kind == b"application/json"
+            or kind in others
+            or (kind.startswith(b"application/") and kind.endswith(b"+json"))
+        )
         if not known or (parameters.startswith(b"charset=") and parameters not in (b"charset=utf-8", b"charset=utf8")):
             shown = content_type.decode("latin-1")[:80]
-            raise Problem(415, "content-type", f"content type {shown!r} is not taken; send application/json in UTF-8")
+            taken = b" or ".join([b"application/json", *sorted(others)]).decode()
+            raise Problem(415, "content-type", f"content type {shown!r} is not taken; send {taken} in UTF-8")
     encoding = headers.get(b"content-encoding", b"identity").strip().lower()
     if encoding not in (b"gzip", b"identity", b""):
         raise Problem(

@@ -18,6 +18,7 @@ _TITLES = {
     400: "The request cannot be read",
     404: "There is nothing here",
     405: "This address does not take that method",
+    406: "There is no answer of the kind that is asked for",
     408: "The request did not arrive in time",
     413: "The request is too large",
     415: "The request is in a form that is not understood",

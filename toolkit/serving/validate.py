@@ -12,6 +12,7 @@ value, as in Python's and JavaScript's own parsers.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -74,12 +75,29 @@ class Validator:
                 found = self._decode(body)
             except (*_UNREADABLE, ValueError):
                 found = None
-        found = found or self._by_hand(body)
-        if not found.rows:
-            raise _invalid([Finding(None, None, "there are no rows; send at least one")])
-        if found.rows > self.limits.max_rows:
-            raise _too_many(found.rows, self.limits)
-        return found
+        return self._bounded(found or self._by_hand(body))
+
+    def document(self, document: Any) -> Batch:
+        """As `batch`, for a body that is parsed already."""
+        content, kind, findings = self._locate(document)
+        if findings:
+            return self._checked(content, kind, findings)
+        return self.table(content) if kind == COLUMNS else self.records(content)
+
+    def records(self, records: list[Any]) -> Batch:
+        """As `batch`, for a list of records that the reader of another protocol made. Values are as JSON has them."""
+        return self._bounded(self._convert(records, list[self.row_type]) or self._checked(records, "records"))  # type: ignore[name-defined]
+
+    def table(self, columns: Mapping[str, Any]) -> Batch:
+        """As `records`, by columns."""
+        return self._bounded(self._convert(columns, self.columns_type) or self._checked(columns, COLUMNS))
+
+    def _bounded(self, batch: Batch) -> Batch:
+        if not batch.rows:
+            raise invalid([Finding(None, None, "there are no rows; send at least one")])
+        if batch.rows > self.limits.max_rows:
+            raise _too_many(batch.rows, self.limits)
+        return batch
 
     # The typed way
 
@@ -125,11 +143,34 @@ class Validator:
             columns[i] = [fields.days(text) for text in columns[i]]
         return columns
 
+    def _convert(self, content: Any, kind: Any) -> Batch | None:
+        if kind is not self.columns_type and len(content) > self.limits.max_rows:
+            return None
+        try:
+            converted = msgspec.convert(content, kind)
+            found = self._from_columns(converted) if kind is self.columns_type else self._from_rows(converted)
+            return found if found is not None and self._sound(found.columns) else None
+        except (*_UNREADABLE, ValueError):
+            return None
+
+    def _sound(self, columns: Sequence[Sequence[Any]]) -> bool:
+        """What a decoder of JSON would have seen to and a conversion does not: finite numbers, encodable text.
+
+        UnicodeEncodeError, a ValueError, for text that is not."""
+        for feature, column in zip(self.features, columns, strict=True):
+            if feature.dtype == "float64" and not all(v is None or math.isfinite(v) for v in column):
+                return False
+            if feature.dtype == "string":
+                "".join(v for v in column if v is not None).encode()
+        return True
+
     # By hand
 
     def _by_hand(self, body: bytes) -> Batch:
-        document = parse(body)
-        content, kind, findings = self._locate(document)
+        return self._checked(*self._locate(parse(body)))
+
+    def _checked(self, content: Any, kind: str, findings: Sequence[Finding] = ()) -> Batch:
+        findings = list(findings)
         rows = self._rows_of(content, findings) if kind == COLUMNS else len(content)
         if rows > self.limits.max_rows:
             raise _too_many(rows, self.limits)
@@ -139,7 +180,7 @@ class Validator:
             if len(findings) >= self.limits.max_findings:
                 break
         if findings:
-            raise _invalid(findings)
+            raise invalid(findings)
         if kind == COLUMNS:
             columns = [content.get(f.name, [None] * rows) for f in self.features]
         else:
@@ -152,7 +193,7 @@ class Validator:
             return document, "records", []
         if not isinstance(document, dict):
             wanted = 'expected {"records": [...]}, a list of records, or {"columns": {...}}'
-            raise _invalid([Finding(None, None, f"{wanted}; got {shown(document)}")])
+            raise invalid([Finding(None, None, f"{wanted}; got {shown(document)}")])
         for name in (*ENVELOPES, COLUMNS):
             if isinstance(document.get(name), dict if name == COLUMNS else list):
                 others = [Finding(None, shown(k), f"unknown field beside {name!r}") for k in document if k != name]
@@ -160,7 +201,7 @@ class Validator:
         for name in (*ENVELOPES, COLUMNS):
             if name in document and name not in self._by_name:
                 wanted = "an object of lists" if name == COLUMNS else "a list of records"
-                raise _invalid([Finding(None, name, f"expected {wanted}, got {shown(document[name])}")])
+                raise invalid([Finding(None, name, f"expected {wanted}, got {shown(document[name])}")])
         return [document], "records", []
 
     def _rows_findings(self, records: Sequence[Any]) -> Iterator[Finding]:
@@ -256,7 +297,8 @@ def _column_type(feature: Feature) -> Any:
     return values | msgspec.UnsetType if feature.nullable else values
 
 
-def _invalid(findings: list[Finding]) -> Problem:
+def invalid(findings: list[Finding]) -> Problem:
+    """The refusal of a body that can be read and does not fit: 422."""
     first = findings[0]
     place = [f"row {first.row}"] if first.row is not None else []
     place += [f"field {first.field!r}"] if first.field is not None else []

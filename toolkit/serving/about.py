@@ -1,0 +1,47 @@
+"""What is rarely asked of an endpoint, imported when it is: what it serves, why it has no pages, a failure's log."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from toolkit.serving import problems
+from toolkit.serving.app import DOCS, SAFE
+from toolkit.serving.problems import Problem
+from toolkit.serving.protocols import routes
+
+if TYPE_CHECKING:
+    from toolkit.serving.app import App, Request
+    from toolkit.serving.body import Send
+
+
+def description(app: App) -> dict[str, Any]:
+    """The document of `GET /`."""
+    signature = app.model.signature
+    return {
+        "endpoint": app.info.endpoint,
+        "model": app.model.name,
+        "version": app.info.version,
+        "digest": app.model.digest,
+        "task": signature.task,
+        "label": signature.label,
+        "classes": signature.classes,
+        "features": [{"name": f.name, "dtype": f.dtype, "nullable": f.nullable} for f in signature.features],
+        "paths": [*app.own, *sorted(DOCS), *routes.paths(app)],
+    }
+
+
+async def no_pages(error: ImportError, send: Send) -> None:
+    problem = Problem(501, "no-docs", f"this bundle was built without {error.name}, which the pages need")
+    content = problem.encode("")
+    headers = [(b"content-type", problems.TYPE), (b"content-length", str(len(content)).encode()), *SAFE]
+    await send({"type": "http.response.start", "status": 501, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+def log_failure(method: str, path: str, request: Request) -> None:
+    """The traceback being handled, to stderr, with what a person searches for: request id and trace."""
+    where = f"request {request.id}" + (f", trace {request.trace.decode()}" if request.trace else "")
+    shown = problems.shown(path)
+    print(f"toolkit: {method} {shown!r} failed ({where})\n{traceback.format_exc()}", file=sys.stderr)  # noqa: T201
