@@ -21,7 +21,7 @@ def prepare(folder: Path, code: str, reference: str = "pipeline:prepare", **opti
 
 
 def test_polars_with_tables(tmp_path: Path) -> None:
-    code = "def prepare(frame, weather):\n    return frame.lazy().join(weather.lazy(), on='k')\n"
+    code = "def prepare(frame, weather):\n    return frame.lazy().join(weather.lazy(), on='k').sort('x')\n"
     assert prepare(tmp_path, code, tables={"weather": OTHER})["v"].to_list() == [10, 20, 10]
 
 

@@ -86,6 +86,16 @@ def test_what_grew_sends_only_what_is_new(store: Counting, monkeypatch: pytest.M
     assert third.parent == ""
 
 
+def test_the_same_rows_in_another_order_are_the_same_version(store: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot, "ROWS", 1000)
+    first = take(store, table(2500))
+    store.written.clear()
+    assert take(store, table(2500).sample(fraction=1.0, shuffle=True, seed=1)) == first
+    assert store.written == []
+    twice = pl.concat([table(2499), table(1)]).with_columns(n=pl.when(pl.col("n") == 1).then(2).otherwise("n"))
+    assert take(store, twice.with_columns(pl.col("n").cast(pl.Int64))).version != first.version
+
+
 def test_another_contract_is_another_version_of_the_same_parts(store: Counting) -> None:
     first = take(store, table(1000))
     store.written.clear()

@@ -109,7 +109,7 @@ def test_names_are_made_whole_in_parquet_too(tmp_path: Path) -> None:
         (b"x,y\n\n\n", "header and no rows"),
         (b"1,2\n3,4\n", "line 1 is '1,2'.*no header"),
         (b"x,y\n1,2\n1,2,3\n", "line 3 has 3 fields, the header has 2"),
-        (b"x,y\n1,2\n\n7\n", "line 4 has 1 fields, the header has 2"),
+        (b"x,y\n1,2\n\n7\n", "line 4 has 1 field, the header has 2"),
         (b'x,y\n"a\nb",2\n"c",2,3\n', "line 4 has 3 fields"),
         (b'x,y\n1,2\n3,"4\n5,6\n', "line 3: a quote is opened and never closed"),
         ("x,y\nné,2\n".encode("latin-1"), "byte 5 is not UTF-8; the file is probably WINDOWS-1252"),

@@ -155,6 +155,12 @@ def test_a_side_that_could_not_be_used_is_refused(frame: pl.DataFrame, how: Spli
     assert refused.value.hint
 
 
+def test_classes_that_hardly_come_twice_are_none() -> None:
+    frame = table(list(range(60)), [f"town {k // 2}" for k in range(60)])
+    with pytest.raises(DataError, match=r"30 different values in \d+ rows: these are not classes"):
+        split(frame, Split(), SCHEMA)
+
+
 def test_a_gap_in_the_event_time_is_refused() -> None:
     frame = table([1, 2, 3], list("aba"), [1, 2, 3]).with_columns(t=pl.when(pl.col("x") > 1).then("t"))
     with pytest.raises(DataError, match="event time 't' is missing in 1 rows"):

@@ -215,6 +215,6 @@ def _check_lines(lines: Sequence[bytes], name: str, separator: str, width: int, 
 
 def _ragged(name: str, line: int, found: int, width: int) -> DataError:
     return DataError(
-        f"{name}: line {line} has {found} fields, the header has {width}",
+        f"{name}: line {line} has {found} field{'s' * (found != 1)}, the header has {width}",
         hint=f"sed -n {line}p '{name}' shows the line; a text that holds the separator must be quoted",
     )

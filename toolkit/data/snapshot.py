@@ -2,13 +2,13 @@
 
 Rows keep their order and are cut into parts of 50,000, so that a table that grew at its end shares every full part with
 the version before: only what is new is sent. The same frame gives the same bytes in every process; the same bytes are
-never stored twice; the same table and contract are the same version.
+never stored twice; the same table and contract are the same version, also where only the order of the rows differs.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,11 +39,14 @@ def take(
     advance: Callable[[int], None] = lambda rows: None,
 ) -> Dataset:
     """The version of this table, stored: an earlier one's record where nothing changed. `advance` counts rows."""
-    files = tuple(_files(Blobs(store), frame, advance))
-    version = digest.of_value({"schema": schema, "files": [file.digest for file in files]})
-    latest = _latest(store, name)
-    if latest is not None and latest.version == version:
-        return latest
+    with tempfile.TemporaryDirectory(prefix="toolkit-snapshot-") as folder:
+        files = tuple(_parts(frame, Path(folder), advance))
+        version = digest.of_value({"schema": schema, "files": [file.digest for file in files]})
+        latest = _latest(store, name)
+        if latest is not None and (latest.version == version or _reordered(store, latest, frame, schema)):
+            return latest
+        for file in files:
+            Blobs(store).put_file(Path(folder) / file.name)
     dataset = Dataset(
         name=name,
         version=version,
@@ -104,17 +107,30 @@ def parquet(frame: pl.DataFrame, path: Path) -> None:
     )
 
 
-def _files(blobs: Blobs, frame: pl.DataFrame, advance: Callable[[int], None]) -> list[DataFile]:
-    files = []
+def _parts(frame: pl.DataFrame, folder: Path, advance: Callable[[int], None]) -> Iterator[DataFile]:
+    """The parts, written into `folder` under their names."""
+    for number, start in enumerate(range(0, len(frame), ROWS)):
+        part = frame.slice(start, ROWS)
+        path = folder / f"{number:05d}"
+        parquet(part, path)
+        yield DataFile(digest=digest.of_file(path), size=path.stat().st_size, rows=len(part), name=path.name)
+        advance(len(part))
+
+
+def _reordered(store: Store, latest: Dataset, frame: pl.DataFrame, schema: Schema) -> bool:
+    """Are these the rows of `latest` in another order? (A join in `prepare` need not keep one.)"""
+    if latest.rows != len(frame) or latest.schema != schema:
+        return False
     with tempfile.TemporaryDirectory(prefix="toolkit-snapshot-") as folder:
-        path = Path(folder) / "part.parquet"
-        for number, start in enumerate(range(0, len(frame), ROWS)):
-            part = frame.slice(start, ROWS)
-            parquet(part, path)
-            size = path.stat().st_size
-            files.append(DataFile(digest=blobs.put_file(path), size=size, rows=len(part), name=f"{number:05d}"))
-            advance(len(part))
-    return files
+        try:
+            before = load(store, latest, Path(folder)).collect()
+        except Corrupt:
+            return False  # stored anew, then
+        return before.schema == frame.schema and bool((_sorted(before) == _sorted(frame)).all())
+
+
+def _sorted(frame: pl.DataFrame) -> pl.Series:
+    return frame.hash_rows().sort()
 
 
 def _latest(store: Store, name: str) -> Dataset | None:

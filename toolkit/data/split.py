@@ -40,7 +40,7 @@ def resolve(config: SplitConfig, schema: Schema) -> Split:
 def split(frame: pl.DataFrame, how: Split, schema: Schema) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(train, test), rows in the order of `frame`. Every row has a label.
 
-    Raises DataError: a side would be empty, or would know one class only.
+    Raises DataError: a side would be empty or know one class only, or the training rows know too many.
     """
     label = schema.of_role("label")[0]
     test = _by_time(frame, how, schema) if how.kind == "time" else _by_hash(frame, how, schema, label)
@@ -141,3 +141,5 @@ def _require_both(parts: tuple[pl.DataFrame, pl.DataFrame], how: Split, label: C
             hint = 'set data.split.kind = "random"' if how.kind == "time" else "rows of the other classes are needed"
             text = f"all {len(rows):,} {side} rows have the same {label.name!r} ({values[0]})"
             raise DataError(f"{text}: nothing could be {'learnt' if side == 'training' else 'measured'}", hint=hint)
+    if labels.classified(label):
+        labels.task_of(parts[0][label.name], "classification")
