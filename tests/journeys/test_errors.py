@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -173,3 +175,100 @@ def _state(folder: Path) -> dict[str, bytes]:
 def test_there_are_at_least_sixty() -> None:
     assert len(CASES) >= 60
     assert len({case.name for case in CASES}) == len(CASES)
+
+
+# What goes wrong around a deployed project: bytes rot, ports are taken, disks fill.
+
+
+@pytest.fixture(scope="module")
+def fresh(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """A new copy of the trained project each time."""
+    return lambda: Path(shutil.copytree(trained, tmp_path_factory.mktemp("copy") / "project"))
+
+
+def blobs(folder: Path) -> list[Path]:
+    return sorted(p for p in (folder / ".toolkit/store/blobs").rglob("*") if p.is_file())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["models verify", "deploy --yes"])
+def test_a_corrupt_model_is_refused(command: str, fresh: Callable[[], Path], shell: Shell) -> None:
+    folder = fresh()
+    (model,) = [p for p in blobs(folder) if b'"kind":"model"' in p.read_bytes()[:20_000]]
+    model.chmod(0o644)
+    model.write_bytes(model.read_bytes().replace(b'"accuracy"', b'"accuracz"', 1))
+    done = shell.run(command, folder)
+    assert done.code == 1
+    assert "Traceback" not in done.err
+    assert model.name[:12] in done.err
+
+
+@pytest.mark.slow
+def test_an_edited_journal_is_found(fresh: Callable[[], Path], shell: Shell) -> None:
+    folder = fresh()
+    shell.ok("audit heads --save heads.json", folder)
+    entry = min((folder / ".toolkit/store/journal/registry/churn").iterdir())
+    entry.chmod(0o644)
+    edited = entry.read_bytes().replace(b'"version":1', b'"version":3')
+    assert edited != entry.read_bytes()
+    entry.write_bytes(edited)
+    done = shell.run("audit verify --heads heads.json", folder)
+    assert done.code == 1
+    assert "registry/churn" in done.err
+    copy = folder / "copy"
+    shutil.copytree(folder / ".toolkit/store", copy)
+    assert shell.run(f"audit verify --bucket {copy}", folder).code == 1
+
+
+@pytest.mark.slow
+def test_a_cut_journal_is_found_against_saved_heads(fresh: Callable[[], Path], shell: Shell) -> None:
+    folder = fresh()
+    shell.ok("audit heads --save heads.json", folder)
+    max((folder / ".toolkit/store/journal/registry/churn").iterdir()).unlink()
+    done = shell.run("audit verify --heads heads.json", folder)
+    assert done.code == 1
+    assert "registry/churn" in done.err
+
+
+@pytest.mark.slow
+def test_a_newer_format_says_what_to_install(fresh: Callable[[], Path], shell: Shell) -> None:
+    folder = fresh()
+    (entry,) = (folder / ".toolkit/store/datasets/churn").iterdir()
+    entry.chmod(0o644)
+    document = json.loads(entry.read_bytes()) | {"format": 99, "writer": "9.9.9"}
+    entry.write_bytes(json.dumps(document).encode())
+    done = shell.run("data show", folder)
+    assert done.code == 2
+    assert "driftloop>=9.9.9" in done.err
+
+
+@pytest.mark.slow
+def test_a_port_in_use_is_named(fresh: Callable[[], Path], shell: Shell) -> None:
+    folder = fresh()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        add(f"[targets.local]\nprovider = 'local'\n[targets.local.local]\nport = {port}")(folder)
+        done = shell.run("deploy --yes", folder)
+    assert done.code == 2
+    assert str(port) in done.err
+    assert "Traceback" not in done.err
+    shell.ok("deploy --yes", folder)  # the same command, once the port is free
+    shell.ok("destroy --yes", folder)
+
+
+@pytest.mark.slow
+def test_a_full_disk_loses_nothing(fresh: Callable[[], Path], shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = fresh()
+    before = _state(folder)
+    (folder / "data.csv").write_text(small_csv(rows=500))
+
+    def full(*arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", "store")
+
+    with monkeypatch.context() as disk:
+        disk.setattr("toolkit.adapters.local.store.os.fsync", full)
+        done = shell.run("data ingest", folder)
+    assert done.code == 7
+    assert "space" in done.err.lower()
+    assert _state(folder) == before
+    shell.ok("data ingest", folder)

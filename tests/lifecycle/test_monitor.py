@@ -15,7 +15,7 @@ from tests.lifecycle.test_deploy import tiny
 from toolkit.adapters.memory.alerts import MemoryAlerts
 from toolkit.domain import wire
 from toolkit.domain.errors import ConfigError, Locked, NotFound, TrainingFailed
-from toolkit.lifecycle import deploy, destroy, find, monitor, naming, promote, retrain, status, train
+from toolkit.lifecycle import deploy, destroy, find, ingest, monitor, naming, promote, retrain, status, train
 from toolkit.lifecycle.lock import exclusively
 from toolkit.packaging import bundle
 from toolkit.quality.baseline import from_bytes
@@ -102,7 +102,7 @@ def test_a_failing_channel_fails_no_check(served: Shop, monkeypatch: pytest.Monk
 
 
 def test_an_event_makes_one_run_with_its_reason_on_record(served: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retrain.ingest, "run", lambda ctx, until="": served.dataset(500, seed=3))
+    monkeypatch.setattr(ingest, "run", lambda ctx, until="": served.dataset(500, seed=3))
     turn = retrain.run(served.ctx, reason="drift", window="2026-01-08")
     assert turn.decision in {"promoted", "stayed"}
     assert turn.trained
@@ -122,8 +122,8 @@ def test_a_run_that_fails_leaves_the_champion(served: Shop, monkeypatch: pytest.
     def fail(*arguments: Any, **options: Any) -> None:
         raise TrainingFailed("run x failed: ValueError")
 
-    monkeypatch.setattr(retrain.ingest, "run", lambda ctx, until="": served.dataset())
-    monkeypatch.setattr(retrain.train, "run", fail)
+    monkeypatch.setattr(ingest, "run", lambda ctx, until="": served.dataset())
+    monkeypatch.setattr(train, "run", fail)
     turn = retrain.run(served.ctx, reason="drift", window="2026-03-01")
     assert (turn.decision, turn.trained) == ("stayed", False)
     assert "ValueError" in turn.why
