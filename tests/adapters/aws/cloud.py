@@ -1,0 +1,50 @@
+"""moto over the wire for this process's tests: one server, a bucket or a folder of one's own for every case."""
+
+from __future__ import annotations
+
+import os
+from uuid import uuid4
+
+from toolkit.adapters.aws.client import client
+from toolkit.adapters.aws.emulator import COMMAND
+from toolkit.adapters.aws.settings import AwsSettings
+from toolkit.ports import Settings
+from toolkit.testing.servers import shared
+
+REGION = "eu-west-1"
+# Set for good: clients are kept, and read these when they are first used. Nothing of the developer's is read.
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+def address() -> str:
+    """Of the server, which is started when it is first asked for."""
+    os.environ.update(ENVIRONMENT)
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"):
+        os.environ.pop(name, None)
+    return shared(COMMAND)
+
+
+def settings(**more: object) -> Settings:
+    """Of a project of one's own on the server."""
+    where = {"region": REGION, "endpoint": address(), "services_endpoint": address()}
+    context = {"project": f"p-{uuid4().hex[:12]}", "target": "test"}
+    return AwsSettings.model_validate({**where, **more}, context=context).model_dump(mode="json")
+
+
+def bucket() -> Settings:
+    """The settings with a new, empty bucket."""
+    found = settings(bucket=f"bucket-{uuid4().hex[:12]}")
+    make_bucket(found)
+    return found
+
+
+def make_bucket(found: Settings) -> None:
+    place = {"LocationConstraint": REGION}
+    service = client("s3", REGION, found["endpoint"])
+    service.create_bucket(Bucket=found["bucket"], CreateBucketConfiguration=place)

@@ -1,0 +1,52 @@
+"""boto3 clients, made once each: a client takes a tenth of a second to make and may be used from several threads.
+
+`retries=False` is for writes whose repetition tells lies: a retried conditional write whose first reply was lost meets
+its own object and reports a conflict; a retried publish is a second message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypeVar
+
+import toolkit
+from toolkit.adapters.aws.errors import translated
+
+T = TypeVar("T")
+CONNECT_SECONDS = 5
+READ_SECONDS = 60
+ATTEMPTS = 4
+NOWHERE = "us-east-1"  # what an S3-compatible server is told when nothing names a region
+
+
+@cache
+def client(service: str, region: str, endpoint: str = "", *, retries: bool = True) -> Any:
+    """The client of `service`. Opens no connection. ConfigError when no region is known; ModuleNotFoundError.
+
+    S3 is addressed by path where an endpoint is given: only AWS has a host name for every bucket.
+    """
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        max_pool_connections=16,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS if retries else 1},
+        user_agent_extra=f"driftloop/{toolkit.__version__}",
+        s3={"addressing_style": "path" if endpoint else "auto"},
+        # We send a SHA-256 ourselves; more than that, other servers than AWS's do not understand.
+        request_checksum_calculation="when_required",
+    )
+    with translated(f"open a client of {service}", region):
+        session = boto3.session.Session(region_name=region or None)
+        known = session.region_name or (NOWHERE if endpoint else None)
+        return session.client(service, region_name=known, endpoint_url=endpoint or None, config=config)
+
+
+def again(call: Callable[[], T], on: Callable[[Exception], bool]) -> T:
+    """`call()`, tried again while it fails with what `on` knows: at most six times and ten seconds."""
+    import stamina
+
+    return stamina.RetryingCaller(attempts=6, timeout=10, wait_initial=0.05, wait_max=0.8).on(on)(call)

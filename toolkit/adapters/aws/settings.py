@@ -1,0 +1,92 @@
+"""`[targets.<t>.aws]`: where things are. Credentials never: boto3's default chain finds them (`aws configure sso`)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from toolkit.domain import names
+from toolkit.domain.errors import ConfigError
+
+MAX_PREFIX = 100  # S3 keys have 1,024 bytes, ours up to 900
+
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}")
+_PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*")
+_URL = re.compile(r"https?://[^\s/?#@]+/?")
+
+
+class AwsSettings(BaseModel):
+    """Validated with `context={"directory": Path, "target": str, "project": str}`; names come out complete."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    region: str = Field("", description="where the bucket and all else are; default: the AWS profile's own region")
+    bucket: str = Field("", description="the bucket that is the database; your operator makes it once")
+    prefix: str = Field("", description="folder in the bucket; default: the project's name")
+    endpoint: str = Field("", description="S3-compatible server (MinIO, SeaweedFS, Ceph); default: AWS")
+    services_endpoint: str = Field("", description="where the services other than S3 are; default: AWS (for emulators)")
+    topics: list[str] = Field([], description="SNS topics (ARNs) that alerts are published to")
+    secrets: str = Field("", description="folder of the secrets' names; default: project/target")
+    namespace: str = Field("", description="namespace of the metrics; default: project/target")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, given: Any, info: ValidationInfo) -> Any:
+        """An empty prefix that was written down is the bucket's root; one that was not is the project."""
+        context = info.context or {}
+        project, target = context.get("project", ""), context.get("target", "")
+        here = "/".join(filter(None, (project, target))) or "toolkit"
+        return {"prefix": project, "secrets": here, "namespace": here, **given} if isinstance(given, dict) else given
+
+    @field_validator("region")
+    @classmethod
+    def _a_region(cls, value: str) -> str:
+        if value and not _REGION.fullmatch(value):
+            raise ValueError(f"{value!r} is not a region: write it like eu-west-1")
+        return value
+
+    @field_validator("bucket")
+    @classmethod
+    def _a_bucket(cls, value: str) -> str:
+        if value and not _BUCKET.fullmatch(value):
+            raise ValueError(f"{value!r} is not a bucket's name: 3-63 of a-z, 0-9, dots and hyphens, without s3://")
+        return value
+
+    @field_validator("prefix")
+    @classmethod
+    def _a_prefix(cls, value: str) -> str:
+        plain = value.strip("/")
+        if len(plain) > MAX_PREFIX:
+            raise ValueError(f"the prefix has {len(plain)} characters; at most {MAX_PREFIX} leave room for keys")
+        try:
+            return names.check_key(plain) if plain else ""
+        except ConfigError as error:
+            raise ValueError(error.message) from error
+
+    @field_validator("endpoint", "services_endpoint")
+    @classmethod
+    def _a_url(cls, value: str) -> str:
+        if value and not _URL.fullmatch(value):
+            raise ValueError(f"{value!r} is not http(s)://host:port")
+        return value.rstrip("/")
+
+    @field_validator("topics")
+    @classmethod
+    def _topics(cls, value: list[str]) -> list[str]:
+        for topic in value:
+            if not _TOPIC.fullmatch(topic):
+                raise ValueError(
+                    f"{topic!r} is not the ARN of a standard SNS topic: arn:aws:sns:eu-west-1:123456789012:alerts"
+                )
+        return value
+
+    @field_validator("secrets", "namespace")
+    @classmethod
+    def _a_path(cls, value: str) -> str:
+        if not _PATH.fullmatch(value) or len(value) > MAX_PREFIX:
+            raise ValueError(f"{value!r}: write names of letters, digits, _ . and - joined by /")
+        return value
