@@ -12,6 +12,9 @@
     outbox     a bounded queue to the store, written by a thread that a request waits for only so long
     feedback   labels that come later, joined by prediction id
     app        the ASGI application: our own router, no framework on the fast routes
+    protocols  the protocols that clients already speak, each a translation to the same validator and model
+    trace      W3C trace context: answered, and named in the log of a failure
+    about      what is rarely asked for: the description of the endpoint, the log of a failure
     settings   limits and capture bounds, read from the function's Runtime
     ids        prediction ids that sort by time and say their day
     docs       the same application described: OpenAPI from the signature, FastAPI for its pages, on first use

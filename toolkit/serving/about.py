@@ -7,7 +7,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from toolkit.serving import problems
-from toolkit.serving.app import DOCS, SAFE
+from toolkit.serving.app import DOCS, SAFE, request_id_of
 from toolkit.serving.problems import Problem
 from toolkit.serving.protocols import routes
 
@@ -42,6 +42,8 @@ async def no_pages(error: ImportError, send: Send) -> None:
 
 def log_failure(method: str, path: str, request: Request) -> None:
     """The traceback being handled, to stderr, with what a person searches for: request id and trace."""
-    where = f"request {request.id}" + (f", trace {request.trace.decode()}" if request.trace else "")
+    where = f"request {request_id_of(request.headers, request.prefix)}" + (
+        f", trace {request.trace.decode()}" if request.trace else ""
+    )
     shown = problems.shown(path)
     print(f"toolkit: {method} {shown!r} failed ({where})\n{traceback.format_exc()}", file=sys.stderr)  # noqa: T201

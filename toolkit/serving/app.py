@@ -4,7 +4,7 @@
     POST /feedback   labels for those ids                            GET /healthz  ready (the model is loaded)
     GET  /docs, /redoc, /openapi.json  (FastAPI, on first use)        GET /metrics  Prometheus text
 
-Every other path is looked for in the table of `protocols`, which is imported by the first request that needs it.
+Every other path is looked for in the table of `protocols`, which the first request of such a path imports.
 
 Predicting takes microseconds, so it runs on the event loop: handing it to a thread costs 400 us a call (measured).
 Every answer carries a request id and the security headers; there is no CORS. Whatever a request does, it is answered
@@ -74,7 +74,6 @@ class Request(NamedTuple):
     body: Body
     prefix: str  # of the ids of its predictions
     moment_ms: int
-    id: str
     trace: bytes  # the traceparent to answer with, b"" where none came
 
 
@@ -98,6 +97,7 @@ class App:
         self._feedback = feedback
         self.encode = msgspec.json.Encoder().encode
         self._classes = model.signature.classes
+        self._replay = info.replay
         self._routes = {
             "/predict": Route("/predict", {"POST": self._predict}),
             "/feedback": Route("/feedback", {"POST": self._label}),
@@ -122,18 +122,20 @@ class App:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         path: str = scope["path"]
-        if path in DOCS and scope["method"] in ("GET", "HEAD"):
-            return await self._slowly(scope, receive, send)
+        route = self._routes.get(path)
+        if route is None:
+            if path in DOCS and scope["method"] in ("GET", "HEAD"):
+                return await self._slowly(scope, receive, send)
+            route = self._elsewhere(path)
         headers: Headers = dict(scope["headers"])
         moment = time.time_ns() // 1_000_000
         prefix = ids.prefix(moment)
-        request_id = _request_id(headers, prefix)
+        request_id = request_id_of(headers, prefix)
         body = Body(receive, self.limits)
         trace = _continued(headers[b"traceparent"]) if b"traceparent" in headers else b""
-        route = self._routes.get(path) or self._elsewhere(path)
         try:
             try:
-                request = Request(headers, body, prefix, moment, request_id, trace)
+                request = Request(headers, body, prefix, moment, trace)
                 answer = await self._answer(route, scope["method"], path, request)
             except Problem:
                 await body.drain()
@@ -144,14 +146,17 @@ class App:
         except Problem as problem:
             self.measures.problems[problem.kind] += 1
             answer = _refusal(route, problem, request_id)
-        length = str(len(answer.content)).encode()
-        own = (
+        length = b"%d" % len(answer.content)
+        sent = [
             (b"content-type", answer.content_type),
             (b"content-length", length),
             (b"x-request-id", request_id.encode()),
-        )
-        more = (*answer.headers, (b"traceparent", trace)) if trace else answer.headers
-        await send({"type": "http.response.start", "status": answer.status, "headers": [*own, *SAFE, *more]})
+            *SAFE,
+            *answer.headers,
+        ]
+        if trace:
+            sent.append((b"traceparent", trace))
+        await send({"type": "http.response.start", "status": answer.status, "headers": sent})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.content})
         self.measures.observe(route.label, answer.status, time.perf_counter() - started)
         if self.capture is not None:
@@ -161,7 +166,10 @@ class App:
     async def _answer(self, route: Route, method: str, path: str, request: Request) -> Answer:
         """What the route says, with everything unforeseen turned into a Problem."""
         try:
-            return await self._handler(route, method, path)(request)
+            answer = await self._handler(route, method, path)(request)
+            if self._replay and b"x-toolkit-flush" in request.headers and self.capture is not None:
+                await asyncio.to_thread(self.capture.flush, REPLAY_WAIT)
+            return answer
         except (Problem, Disconnected):
             raise
         except MemoryError as error:
@@ -192,9 +200,7 @@ class App:
         raise Problem(405, "method", f"{problems.shown(path)} takes {allow}", headers=((b"allow", allow.encode()),))
 
     async def _predict(self, request: Request) -> Answer:
-        prefix, prediction = await self.predicted(
-            request, self.validator.batch(await request.body.read(request.headers))
-        )
+        prefix, prediction = self.predicted(request, self.validator.batch(await request.body.read(request.headers)))
         content = {
             "model": self.model.name,
             "version": self.info.version,
@@ -202,10 +208,10 @@ class App:
         }
         return Answer(200, self.encode(content))
 
-    async def predicted(self, request: Request, batch: Batch) -> tuple[str, Prediction]:
+    def predicted(self, request: Request, batch: Batch) -> tuple[str, Prediction]:
         """What the model answers to valid rows, counted and captured; the prefix of their ids. The one way to it."""
         moment, prefix = request.moment_ms, request.prefix
-        if self.info.replay and b"x-toolkit-time" in request.headers:
+        if self._replay and b"x-toolkit-time" in request.headers:
             moment = _event_time(request.headers[b"x-toolkit-time"])
             prefix = ids.prefix(moment)
         if batch.row is not None:
@@ -215,8 +221,6 @@ class App:
         self.measures.rows += batch.rows
         if self.capture is not None:
             self.capture.add(prefix, moment, batch, prediction)
-            if self.info.replay and b"x-toolkit-flush" in request.headers:
-                await asyncio.to_thread(self.capture.flush, REPLAY_WAIT)
         return prefix, prediction
 
     def items(self, prefix: str, prediction: Prediction) -> list[dict[str, Any]]:
@@ -295,7 +299,7 @@ def create_app(
     return App(model, capture, feedback, limits or Limits(), info or Info())
 
 
-def _request_id(headers: Headers, prefix: str) -> str:
+def request_id_of(headers: Headers, prefix: str) -> str:
     given = headers.get(b"x-request-id")
     if given and len(given) <= 128 and _ID_CHARACTERS.issuperset(given):
         return given.decode()

@@ -2,8 +2,8 @@
 
 The schemas are those of the very Structs that decode requests (msgspec writes them as JSON Schema), so the document
 cannot say something else than what is accepted; a test sends what the schema allows and what it forbids and compares.
-Imported on the first request for a page: FastAPI and pydantic cost more than the rest of a cold start together. What is
-answered here one day (explanations, metadata of other protocols) is a FastAPI route of `application`.
+The routes of other protocols come from `protocols.described`. Imported on the first request for a page: FastAPI and
+pydantic cost more than the rest of a cold start together.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgspec
 from toolkit import __version__
 from toolkit.domain.records import Feature
 from toolkit.serving import ids, problems, validate
+from toolkit.serving.protocols import described
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -54,6 +55,7 @@ def application(app: App) -> FastAPI:
 def openapi(app: App) -> dict[str, Any]:
     """OpenAPI 3.1 of every route of `app`, with the model's signature as the schema of what it takes."""
     content, schemas = _bodies(app)
+    foreign = described.paths(app)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -62,21 +64,29 @@ def openapi(app: App) -> dict[str, Any]:
             "description": f"A {app.model.signature.task} model of {app.model.signature.label!r}, served by toolkit "
             f"{__version__}. Digest {app.model.digest}.",
         },
-        "paths": {
-            "/predict": {
-                "post": _operation("predict", "Predict rows", content["predict"], "Predictions", *_BODY_PROBLEMS)
+        "paths": _merged(
+            foreign,
+            {
+                "/predict": {
+                    "post": _operation("predict", "Predict rows", content["predict"], "Predictions", *_BODY_PROBLEMS)
+                },
+                "/feedback": {
+                    "post": _operation(
+                        "feedback", "Labels of predictions", content["feedback"], "Stored", *_BODY_PROBLEMS, 501, 503
+                    )
+                },
+                "/healthz": {"get": _operation("health", "Ready to answer", None, "Health")},
+                "/metrics": {"get": _operation("metrics", "Prometheus text", None, "")},
+                "/": {"get": _operation("describe", "What is served here", None, "Description")},
             },
-            "/feedback": {
-                "post": _operation(
-                    "feedback", "Labels of predictions", content["feedback"], "Stored", *_BODY_PROBLEMS, 501, 503
-                )
-            },
-            "/healthz": {"get": _operation("health", "Ready to answer", None, "Health")},
-            "/metrics": {"get": _operation("metrics", "Prometheus text", None, "")},
-            "/": {"get": _operation("describe", "What is served here", None, "Description")},
-        },
+        ),
         "components": {"schemas": schemas},
     }
+
+
+def _merged(foreign: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Ours first; where Vertex AI took a path and method of ours, it is Vertex's."""
+    return {**own, **{path: {**own.get(path, {}), **methods} for path, methods in foreign.items()}}
 
 
 _BODY_PROBLEMS = (400, 408, 413, 415, 422)

@@ -75,7 +75,8 @@ class Validator:
                 found = self._decode(body)
             except (*_UNREADABLE, ValueError):
                 found = None
-        return self._bounded(found or self._by_hand(body))
+        found = found or self._by_hand(body)
+        return found if 0 < found.rows <= self.limits.max_rows else self._bounded(found)
 
     def document(self, document: Any) -> Batch:
         """As `batch`, for a body that is parsed already."""

@@ -1,9 +1,9 @@
 """CSV in and out: rows in the order of the features, or below a header; an empty cell is null.
 
 A cell becomes what its feature is if it reads as that, and stays text otherwise, which the validator then refuses by
-row and name. `nan` in a numeric column (what numpy writes for a missing value) is null too. For text that may not be null,
-an empty cell is empty text. A first row of which more than half are names of features is the header; the content type
-can say it outright (`header=present` or `absent`, RFC 4180).
+row and name. `nan` in a numeric column (what numpy writes for a missing value) is null too. For text that may not be
+null, an empty cell is empty text. A first row of which more than half are names of features is the header; the content
+type can say it outright (`header=present` or `absent`, RFC 4180).
 """
 
 from __future__ import annotations
