@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import click
 
 from toolkit.cli.common import Session, options
@@ -27,9 +29,11 @@ def command(session: Session, stop: bool, background: bool) -> None:
         return
     session.report.say(f"{where}  (Ctrl-C stops it)")
     try:
-        _follow(session)
+        with suppress(KeyboardInterrupt):  # how it is meant to end
+            _follow(session)
     finally:
         local.stop(ctx)
+    session.report.say("stopped")
 
 
 def _follow(session: Session) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import click
 
 from toolkit.cli.common import Session, options
@@ -19,8 +21,9 @@ def command(session: Session, run_id: str, drift: bool, follow: bool, limit: int
 
     ctx = session.context
     if follow and not session.as_json:
-        for line in logs.follow(ctx, run_id=run_id, drift=drift):
-            click.echo(f"{line.time[:23]} {line.text}")
+        with suppress(KeyboardInterrupt):  # how it is meant to end
+            for line in logs.follow(ctx, run_id=run_id, drift=drift):
+                click.echo(f"{line.time[:23]} {line.text}")
         return
     lines = logs.tail(ctx, limit, run_id=run_id, drift=drift)
     text = "\n".join(f"{line.time[:23]} {line.text}" for line in lines)
