@@ -19,12 +19,14 @@ NEEDS: dict[str, tuple[str, ...]] = {
 }
 # provider -> function -> what the adapter imports inside that function
 PROVIDER_NEEDS: dict[str, dict[str, tuple[str, ...]]] = {
+    "aws": {"inference": ("boto3", "stamina"), "drift_check": ("boto3", "stamina")},
     "local": {"drift_check": ("httpx2",)},  # alerts are posted to webhooks
 }
 # package -> what it asks for and never imports when it only predicts; left out where nothing else asks for it
 UNUSED: dict[str, frozenset[str]] = {"onnxruntime": frozenset({"flatbuffers", "protobuf", "packaging"})}
 
-_EXTRA = {"onnxruntime": "onnx", "numpy": "onnx"}  # what is not in the core, and the extra that brings it
+# what is not in the core, and the extra that brings it
+_EXTRA = {"onnxruntime": "onnx", "numpy": "onnx", "boto3": "aws"}
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(\[[^\]]*\])?\s*([<>=!~;@].*)?")
 
 

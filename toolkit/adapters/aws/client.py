@@ -6,6 +6,7 @@ its own object and reports a conflict; a retried publish is a second message.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
@@ -14,9 +15,10 @@ import toolkit
 from toolkit.adapters.aws.errors import translated
 
 T = TypeVar("T")
+_making = threading.RLock()
 CONNECT_SECONDS = 5
 READ_SECONDS = 60
-ATTEMPTS = 4
+ATTEMPTS = 3
 NOWHERE = "us-east-1"  # what an S3-compatible server is told when nothing names a region
 
 
@@ -26,7 +28,6 @@ def client(service: str, region: str, endpoint: str = "", *, retries: bool = Tru
 
     S3 is addressed by path where an endpoint is given: only AWS has a host name for every bucket.
     """
-    import boto3
     from botocore.config import Config
 
     config = Config(
@@ -39,14 +40,21 @@ def client(service: str, region: str, endpoint: str = "", *, retries: bool = Tru
         # We send a SHA-256 ourselves; more than that, other servers than AWS's do not understand.
         request_checksum_calculation="when_required",
     )
-    with translated(f"open a client of {service}", region):
-        session = boto3.session.Session(region_name=region or None)
-        known = session.region_name or (NOWHERE if endpoint else None)
-        return session.client(service, region_name=known, endpoint_url=endpoint or None, config=config)
+    with _making, translated(f"open a client of {service}", region):
+        known = region or _session().region_name or (NOWHERE if endpoint else None)
+        return _session().client(service, region_name=known, endpoint_url=endpoint or None, config=config)
+
+
+@cache
+def _session() -> Any:
+    """One, since it keeps what it has read of a service's description; it makes one client at a time."""
+    import boto3
+
+    return boto3.session.Session()
 
 
 def again(call: Callable[[], T], on: Callable[[Exception], bool]) -> T:
-    """`call()`, tried again while it fails with what `on` knows: at most six times and ten seconds."""
+    """`call()`, tried again while it fails with what `on` knows: at most six times, about two seconds in all."""
     import stamina
 
-    return stamina.RetryingCaller(attempts=6, timeout=10, wait_initial=0.05, wait_max=0.8).on(on)(call)
+    return stamina.RetryingCaller(attempts=6, timeout=10, wait_initial=0.05, wait_max=0.8, wait_jitter=0.1).on(on)(call)

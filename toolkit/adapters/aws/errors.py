@@ -36,6 +36,7 @@ _REGION = Row(ConfigError, 'set region = "..." in [targets.<t>.aws]: aws s3api g
 _BUCKET = Row(ConfigError, "aws s3 mb s3://{bucket}{region}, or correct bucket in [targets.<t>.aws]")
 _SLOW = Row(Throttled, "run the same command again in a minute")
 _DOWN = Row(Unavailable, "run the same command again")
+_UNREACHED = Row(Unavailable, "check the network and the endpoint, then run the same command again")
 _CLOCK = Row(Unauthenticated, "this machine's clock is wrong: sudo timedatectl set-ntp true")
 _FULL = Row(StorageFull, "free some space there, or ask for more quota")
 
@@ -97,7 +98,9 @@ CODES: dict[str, Row] = {
     "IncompleteBody": _DOWN,
     "XAmzContentSHA256Mismatch": _DOWN,
     "XAmzContentChecksumMismatch": _DOWN,
-    "NotImplemented": Row(Unsupported, "this server does not know the request; AWS, MinIO and SeaweedFS do"),
+    "NotImplemented": Row(
+        Unsupported, "this server does not know the request: state needs one that honours preconditions"
+    ),
 }
 
 STATUS: dict[int, Row] = {
@@ -120,9 +123,13 @@ EXCEPTIONS: dict[str, Row] = {
     "InvalidRegionError": Row(ConfigError, 'set region = "..." in [targets.<t>.aws]'),
     "ParamValidationError": Row(ConfigError),
     "FlexibleChecksumError": Row(Corrupt, "run the same command again"),
-    "HTTPClientError": Row(Unavailable, "check the network and the endpoint, then run the same command again"),
+    "HTTPClientError": _UNREACHED,
+    "ConnectionError": _UNREACHED,
     "ResponseStreamingError": _DOWN,
     "IncompleteReadError": _DOWN,
+    "RecursionError": Row(
+        ConfigError, "its server answers with redirects and no region: is the endpoint right (https)?"
+    ),
     "BotoCoreError": Row(Unavailable, "aws sts get-caller-identity tells whether AWS can be used at all"),
 }
 
@@ -133,12 +140,13 @@ TORN = ("ResponseStreamingError", "IncompleteReadError", "ReadTimeoutError", "Fl
 @contextmanager
 def translated(what: str, region: str = "", *, bucket: str = "", quote: bool = True) -> Iterator[None]:
     """`what` is what was being done: "write s3://bucket/key". `quote=False` leaves out AWS's own words: they may hold
-    account numbers. Only what botocore raises is translated: a bug of ours goes on as it is."""
+    account numbers. Only what botocore raises is translated: a bug of ours goes on as it is. (A RecursionError is
+    botocore's too: it follows a redirect without a region by asking for the region, which is redirected...)"""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, RecursionError) as error:
         row, said = _row(error)
         place = f" (region {region})" if region else ""
         words = f"{said}: {_words(error)}" if quote and _words(error) else said

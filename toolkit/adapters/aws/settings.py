@@ -27,7 +27,7 @@ class AwsSettings(BaseModel):
     region: str = Field("", description="where the bucket and all else are; default: the AWS profile's own region")
     bucket: str = Field("", description="the bucket that is the database; your operator makes it once")
     prefix: str = Field("", description="folder in the bucket; default: the project's name")
-    endpoint: str = Field("", description="S3-compatible server (MinIO, SeaweedFS, Ceph); default: AWS")
+    endpoint: str = Field("", description="another server that speaks S3, with preconditions; default: AWS")
     services_endpoint: str = Field("", description="where the services other than S3 are; default: AWS (for emulators)")
     topics: list[str] = Field([], description="SNS topics (ARNs) that alerts are published to")
     secrets: str = Field("", description="folder of the secrets' names; default: project/target")

@@ -108,8 +108,7 @@ class S3Store:
         metadata = {transfer.DIGEST: source.sha256}
         if source.size <= self._part:
             return self._put(key, source.read(0, source.size), mode, Metadata=metadata)
-        if isinstance(mode, Create):
-            self._require_absent(key)  # the cheap way out; the condition on completing is what decides
+        self._require(key, mode)  # the cheap way out; the condition on completing is what decides
         at = self._at(key)
         with transfer.Parts(self._reads, at, source, metadata, lambda: self._translated("write", key)) as parts:
             done = self._conditional(key, mode, lambda on: self._writes.complete_multipart_upload(**parts.all, **on))
@@ -175,12 +174,18 @@ class S3Store:
         moment = parsedate_to_datetime(answered) if answered else datetime.now(UTC)
         return Meta(key=key, size=size, etag=etag, modified=times.text(moment))
 
-    def _require_absent(self, key: str) -> None:
-        try:
-            self.head(key)
-        except NotFound:
+    def _require(self, key: str, mode: Mode) -> None:
+        """What `mode` asks for, as it looks now."""
+        if mode == OVERWRITE:
             return
-        raise AlreadyExists(f"{self.uri(key)} exists already")
+        try:
+            seen = self.head(key).etag
+        except NotFound:
+            seen = ""
+        if isinstance(mode, Create) and seen:
+            raise AlreadyExists(f"{self.uri(key)} exists already")
+        if isinstance(mode, Match) and seen != mode.etag:
+            raise PreconditionFailed(f"{self.uri(key)} is not what was last seen")
 
     def _require_bucket(self) -> None:
         """A HEAD's 404 has no body: it does not say whether it is the key or the bucket that is missing."""
