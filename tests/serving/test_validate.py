@@ -166,3 +166,28 @@ def test_the_typed_way_and_the_way_by_hand_agree(records: list[dict[str, Any]]) 
         assert rows(typed) == rows(by_hand)
     else:  # refused only for a whole number written as a float
         assert any(isinstance(record["distance"], float) for record in records)
+
+
+HOSTILE = st.sampled_from([float("nan"), float("inf"), 10**400, 2**64, "\ud800", True, 1, 1.5, None, [1.0], (1,), b"x"])
+
+
+@given(records=st.lists(RECORDS, min_size=1, max_size=3), name=st.sampled_from(list(ROW)), value=HOSTILE)
+@settings(max_examples=300, deadline=None)
+def test_values_that_another_reader_made_are_held_to_the_same(
+    records: list[dict[str, Any]], name: str, value: Any
+) -> None:
+    """A conversion lets NaN and half a surrogate pass, which a decoder of JSON does not."""
+    records[0][name] = value
+    columns = {n: [record.get(n) for record in records] for n in {n for record in records for n in record}}
+    ways: tuple[tuple[Any, Any, str], ...] = (
+        (records, VALIDATOR.records, "records"),
+        (columns, VALIDATOR.table, "columns"),
+    )
+    for given_rows, ask, kind in ways:
+        try:
+            by_hand = VALIDATOR._checked(given_rows, kind)
+        except Problem:
+            with pytest.raises(Problem):
+                ask(given_rows)
+        else:
+            assert rows(ask(given_rows)) == rows(by_hand)

@@ -108,14 +108,14 @@ def _accept(headers: Mapping[bytes, bytes], others: Collection[bytes]) -> bytes:
     """The content encoding, after refusing what is neither JSON nor one of `others`."""
     content_type = headers.get(b"content-type")
     if content_type is not None and content_type != b"application/json":
-        kind, _, parameters = content_type.lower().partition(b";")
-        kind, parameters = kind.strip(), parameters.replace(b'"', b"").strip()
+        kind, *parameters = (part.strip() for part in content_type.lower().replace(b'"', b"").split(b";"))
+        charsets = {part for part in parameters if part.startswith(b"charset=")}
         known = (
             kind == b"application/json"
             or kind in others
             or (kind.startswith(b"application/") and kind.endswith(b"+json"))
         )
-        if not known or (parameters.startswith(b"charset=") and parameters not in (b"charset=utf-8", b"charset=utf8")):
+        if not known or not charsets <= {b"charset=utf-8", b"charset=utf8"}:
             shown = content_type.decode("latin-1")[:80]
             taken = b" or ".join([b"application/json", *sorted(others)]).decode()
             raise Problem(415, "content-type", f"content type {shown!r} is not taken; send {taken} in UTF-8")

@@ -8,10 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.serving.endpoints import ROW, Client, Files
 from tests.serving.protocols.questions import INFO, made, tensors
+from toolkit.domain.specs import Runtime
+from toolkit.entry import inference
 from toolkit.serving.app import Info
 from toolkit.serving.model import Model
 from toolkit.serving.protocols import routes
@@ -139,6 +142,21 @@ def test_one_path_may_be_both_of_vertex(binary: Model) -> None:
     assert client.get("/vertex").json() == {"status": "ok"}
     assert client.post("/vertex", {"instances": [ROW]}).status == 200
     assert client.request("PUT", "/vertex").status == 405
+
+
+def test_vertex_says_its_routes_in_the_environment(
+    binary_files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "model").mkdir()
+    for name, data in binary_files.files.items():
+        (tmp_path / "model" / name).write_bytes(data)
+    runtime = Runtime(project="p", target="t", model_version=3, model_digest=binary_files.digest)
+    monkeypatch.setenv("TOOLKIT_RUNTIME", msgspec.json.encode(runtime).decode())
+    monkeypatch.setenv("AIP_PREDICT_ROUTE", "/v1/endpoints/1/deployedModels/2:predict")
+    monkeypatch.setenv("AIP_HEALTH_ROUTE", "/v1/endpoints/1/deployedModels/2")
+    client = Client(inference.application(tmp_path))
+    assert client.get("/v1/endpoints/1/deployedModels/2").status == 200
+    assert len(client.post("/v1/endpoints/1/deployedModels/2:predict", {"instances": [ROW]}).json()["predictions"]) == 1
 
 
 ASK = """
