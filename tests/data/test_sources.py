@@ -89,9 +89,9 @@ def test_what_is_nearly_a_number_is_said(tmp_path: Path) -> None:
 
 
 def test_names_are_made_whole(tmp_path: Path) -> None:
-    found = table(tmp_path, ",x,x, two  words \n1,2,3,4\n")
-    assert found.frame.columns == ["column_1", "x", "x_2", "two words"]
-    assert [finding.column for finding in found.findings] == ["column_1", "x_2"]
+    found = table(tmp_path, ",x,x, two  words ,*,^x$\n1,2,3,4,5,6\n")
+    assert found.frame.columns == ["column_1", "x", "x_2", "two words", "column *", "column ^x$"]
+    assert [finding.column for finding in found.findings] == ["column_1", "x_2", "column *", "column ^x$"]
 
 
 def test_names_are_made_whole_in_parquet_too(tmp_path: Path) -> None:

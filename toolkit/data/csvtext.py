@@ -126,12 +126,21 @@ def _first_record(text: str, separator: str) -> tuple[list[str], int]:
 
 
 def unique(fields: Sequence[str]) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-    """Empty names become column_3 (their position), repeated ones x_2; both are said."""
+    """Whole names, and in words what was done to make them so.
+
+    Empty names become column_3 (their position), repeated ones x_2; patterns (`*`, `^a$`) would select other columns
+    and get a word before them.
+    """
     names: list[str] = []
     renamed: list[tuple[str, str]] = []
     taken = {field.strip() for field in fields}
     for position, raw in enumerate(fields, 1):
         plain = " ".join(raw.split()) or f"column_{position}"
+        if plain == "*" or (plain.startswith("^") and plain.endswith("$")):
+            renamed.append(
+                (f"column {plain}", f"{plain!r} at column {position} is a pattern; it is called 'column {plain}'")
+            )
+            plain = f"column {plain}"
         name, number = plain, 2
         while name in names or (not raw.strip() and name in taken):
             name, number = f"{plain}_{number}", number + 1

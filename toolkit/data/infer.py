@@ -146,7 +146,7 @@ def _largest_share(values: pl.Series, seen: columns.Counts) -> float:
     """Of the rows, by the commonest value; 0.0 where there are so many values that none can be nearly all."""
     if seen.distinct > (1 - NEARLY) * seen.rows + 1:
         return 0.0
-    return max(values.drop_nulls().value_counts()["count"].to_list(), default=0) / seen.rows
+    return max(values.drop_nulls().rename("value").value_counts(name="rows")["rows"].to_list(), default=0) / seen.rows
 
 
 def _require_features(schema: Schema) -> None:

@@ -115,8 +115,8 @@ def classes(values: pl.Series) -> tuple[str, ...]:
 
 def rare(values: pl.Series) -> list[Finding]:
     """Classes of a single row: they can be trained on or tested, not both."""
-    counts = values.value_counts(sort=True)
-    lonely = counts.filter(counts["count"] < 2)[values.name].to_list()
+    counts = values.rename("value").value_counts(sort=True, name="rows")
+    lonely = counts.filter(counts["rows"] < 2)["value"].to_list()
     if not lonely:
         return []
     text = f"{len(lonely)} classes have one row only ({', '.join(map(str, lonely[:5]))}): kept in the training rows"

@@ -70,15 +70,15 @@ def _by_time(frame: pl.DataFrame, how: Split, schema: Schema) -> pl.Series:
             f"event time {name!r} is missing in {moments.null_count():,} rows",
             hint="fill it in prepare, or unset data.time",
         )
-    counted = moments.value_counts().sort(name)
+    counted = moments.rename("moment").value_counts(name="rows").sort("moment")
     if len(counted) < 2:
         raise DataError(
             f"every row has the same event time {moments[0]}: nothing lies after a cut",
             hint='set data.split.kind = "random"',
         )
-    after = len(frame) - counted["count"].cum_sum()
+    after = len(frame) - counted["rows"].cum_sum()
     best = (after.head(len(after) - 1) - how.test * len(frame)).abs().arg_min()
-    test: pl.Series = moments > counted[name][best if best is not None else 0]
+    test: pl.Series = moments > counted["moment"][best if best is not None else 0]
     return test
 
 
