@@ -145,7 +145,8 @@ def _checked(ctx: Context, frame: pl.DataFrame, schema: Schema, seen: Schema) ->
     found = checks.check(
         frame, schema, strict=config.strict and declared, nulls=declared, max_null_share=config.max_null_share
     )
-    _warn(ctx, checks.advice(found, schema))
+    if declared:  # what was merely seen last time is in the report
+        _warn(ctx, checks.advice(found, schema))
     how = split.resolve(config.split, seen)
     leaks = leakage.check(frame, split.split(frame, how, seen), how, seen, trusted=config.trusted)
     return {"contract": found, "leakage": leaks}
