@@ -6,7 +6,7 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.serving.endpoints import FEATURES, ROW, Client, Reply
@@ -122,6 +122,7 @@ def test_what_may_be_null_may_be_left_out(client: Client) -> None:
     kinds=st.lists(st.booleans(), min_size=len(FEATURES), max_size=len(FEATURES)),
 )
 @settings(max_examples=40, deadline=None)
+@example(delays=[float("nan"), 1.0], origin="", kinds=[True] * len(FEATURES))
 def test_any_mixture_of_binary_and_json_is_the_same(
     binary: Model, delays: list[float], origin: str, kinds: list[bool]
 ) -> None:

@@ -78,7 +78,10 @@ def _unwrapped(records: list[Any]) -> list[Any]:
     if not isinstance(first, dict) or not any(isinstance(value, (list, dict)) for value in first.values()):
         return records
     return [
-        {name: _plain(reading.flat([value])[0], name) for name, value in record.items()}
+        {
+            name: _plain(value[0] if type(value) is list and len(value) == 1 else value, name)
+            for name, value in record.items()
+        }
         if isinstance(record, dict)
         else record
         for record in records
