@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.lifecycle.shop import TRAIN, Shop, make_shop
-from toolkit.domain.errors import TrainingFailed
+from toolkit.domain.errors import ConfigError, TrainingFailed
 from toolkit.domain.records import RunEnd
 from toolkit.lifecycle import fit, runs, train
 from toolkit.state.registry import Registry
@@ -90,7 +90,7 @@ def test_what_was_logged_before_a_failure_is_kept(shop: Shop) -> None:
 
 def test_an_entry_that_is_not_there_is_explained(shop: Shop) -> None:
     shop.configure(train=shop.ctx.project.train.model_copy(update={"entry": "model:train"}))
-    with pytest.raises(TrainingFailed, match=r"no module 'model' for train.entry; at its top there is train.py"):
+    with pytest.raises(ConfigError, match=r"the project has no model.py; at its top there is train.py"):
         train.run(shop.ctx, dataset=shop.dataset())
 
 

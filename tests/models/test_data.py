@@ -101,7 +101,7 @@ def frame_with(label: list[object], dtype: DType) -> tuple[pl.DataFrame, Schema]
     [
         ([0, 1, 1, 0], "int64", "binary", ("0", "1")),
         ([0.0, 1.0, 1.0, 0.0], "float64", "binary", ("0", "1")),
-        ([10, 9, 2, 2], "int64", "multiclass", ("2", "9", "10")),
+        ([10, 9, 2, 2] * 25, "int64", "multiclass", ("2", "9", "10")),
         (["b", "a", "b", "a"], "string", "binary", ("a", "b")),
         ([0.5, 1.5, 2.5, 0.5], "float64", "regression", ()),
         (list(range(100)), "int64", "regression", ()),
