@@ -10,8 +10,8 @@ def prepare(frame: pl.DataFrame, weather: pl.DataFrame, planes: pl.DataFrame) ->
     weather = weather.unique(["origin", "time_hour"], keep="first", maintain_order=True)
     return (
         frame.filter(pl.col("arr_delay").is_not_null())
-        .join(weather.select("origin", "time_hour", *WEATHER), on=["origin", "time_hour"], how="left")
-        .join(planes.select("tailnum", "seats", built="year"), on="tailnum", how="left")
+        .join(weather.select("origin", "time_hour", *WEATHER), on=["origin", "time_hour"], how="left", maintain_order="left")
+        .join(planes.select("tailnum", "seats", built="year"), on="tailnum", how="left", maintain_order="left")
         .select(
             "time_hour", "carrier", "origin", "dest", "distance", "hour", "minute", *WEATHER, "seats", "built",
             late=pl.col("arr_delay") > 15,
