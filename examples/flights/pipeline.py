@@ -8,9 +8,10 @@ WEATHER = ["temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib"]
 def prepare(frame: pl.DataFrame, weather: pl.DataFrame, planes: pl.DataFrame) -> pl.DataFrame:
     """One row per flight that arrived, with the weather at its departure and its plane."""
     weather = weather.unique(["origin", "time_hour"], keep="first", maintain_order=True)
+    weather = weather.select("origin", "time_hour", *WEATHER)
     return (
         frame.filter(pl.col("arr_delay").is_not_null())
-        .join(weather.select("origin", "time_hour", *WEATHER), on=["origin", "time_hour"], how="left", maintain_order="left")
+        .join(weather, on=["origin", "time_hour"], how="left", maintain_order="left")
         .join(planes.select("tailnum", "seats", built="year"), on="tailnum", how="left", maintain_order="left")
         .select(
             "time_hour", "carrier", "origin", "dest", "distance", "hour", "minute", *WEATHER, "seats", "built",
