@@ -50,6 +50,11 @@ def check_key(key: str) -> str:
     return key
 
 
+def stem(project: str, target: str) -> str:
+    """What the names of all that belongs to a target begin with: at most 32 characters, so that it survives a cut."""
+    return resource(project, target, limit=32)
+
+
 def resource(*parts: str, limit: int = 63) -> str:
     """Parts joined by '-', at most `limit` characters, still unique when cut."""
     full = "-".join(parts)

@@ -15,7 +15,7 @@ def endpoint(ctx: Context) -> str:
 def function_name(ctx: Context, role: str) -> str:
     """`{project}-{target}-{role}` within every provider's limit; a second model of a project gets its name in."""
     model = [ctx.project.model_name] if ctx.project.model_name != ctx.project.name else []
-    return names.resource(ctx.project.name, ctx.target, *model, role, limit=46)
+    return names.resource(names.stem(ctx.project.name, ctx.target), *model, role, limit=46)
 
 
 def releases(ctx: Context) -> Releases:

@@ -24,6 +24,7 @@ class AwsSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    stem: str = Field("", description="what the names of all that belongs to the target begin with")
     region: str = Field("", description="where the bucket and all else are; default: the AWS profile's own region")
     bucket: str = Field("", description="the bucket that is the database; your operator makes it once")
     prefix: str = Field("", description="folder in the bucket; default: the project's name")
@@ -40,7 +41,9 @@ class AwsSettings(BaseModel):
         context = info.context or {}
         project, target = context.get("project", ""), context.get("target", "")
         here = "/".join(filter(None, (project, target))) or "toolkit"
-        return {"prefix": project, "secrets": here, "namespace": here, **given} if isinstance(given, dict) else given
+        own = names.stem(project, target) if project and target else "toolkit"
+        defaults = {"stem": own, "prefix": project, "secrets": here, "namespace": here}
+        return {**defaults, **given} if isinstance(given, dict) else given
 
     @field_validator("region")
     @classmethod
