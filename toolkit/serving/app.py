@@ -11,6 +11,9 @@ Every answer carries a request id and the security headers; there is no CORS. Wh
 and the worker lives: refusals are `Problem`, anything unforeseen is a 500 whose traceback goes to stderr, out of memory
 is a 503.
 
+An App is one model and everything that goes with it (validator, capture, description), for good: a hot swap puts a
+whole other App in its place (`swap`), so no answer can be of two versions.
+
 `lifespan` is answered but not needed: the model is loaded before the app is made, which is what Lambda wants
 (Mangum would run a start-up on every call).
 """
@@ -257,6 +260,11 @@ class App:
         from toolkit.serving import about
 
         return Answer(200, self.encode(about.description(self)))
+
+    def retire(self) -> None:
+        """Nothing new comes here. The table of routes is what this object holds of itself: without it, model and all
+        are freed with the last request that is under way (a hot swap puts another App in its place, `swap`)."""
+        self._routes = {}
 
     @cached_property
     def _pages(self) -> Any:
