@@ -57,3 +57,11 @@ def test_two_long_names_stay_apart() -> None:
 def test_an_unknown_role_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="no such role"):
         Names("stem").role("admin")
+
+
+def test_tags_choose_the_role() -> None:
+    own = Names("flights-prod")
+    assert own.function_role({"role": "drift-check"}) == "flights-prod-drift-check"
+    assert own.function_role({"role": "inference"}) == own.function_role({}) == "flights-prod-inference"
+    assert own.job_role({"step": "retrain"}) == "flights-prod-retrain"
+    assert own.job_role({"step": "fit"}) == own.job_role({}) == "flights-prod-job"

@@ -11,12 +11,14 @@ bucket's name holds account and region).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from toolkit.domain.names import resource, stem
 
-# Whom a role is for. "start" is what Fargate is before a job's container runs: it pulls the image and writes the log.
-ROLES = ("inference", "drift-check", "job", "start", "scheduler", "deployer")
+# Whom a role is for. A job that trains runs a person's code and may touch state only; one that retrains also deploys.
+# "start" is what Fargate is before a job's container runs: it pulls the image and writes the log.
+ROLES = ("inference", "drift-check", "job", "retrain", "start", "scheduler")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,19 @@ class Names:
         if role not in ROLES:
             raise ValueError(f"no such role: {role}")
         return f"{self.stem}-{role}"
+
+    def function_role(self, tags: Mapping[str, str]) -> str:
+        """The role of a function by its tags (`role`); one that nobody knows gets the one that may least."""
+        return self.role("drift-check" if tags.get("role") == "drift-check" else "inference")
+
+    def job_role(self, tags: Mapping[str, str]) -> str:
+        """The role of a job by its tags (`step`)."""
+        return self.role("retrain" if tags.get("step") == "retrain" else "job")
+
+    @property
+    def deployer(self) -> str:
+        """The managed policy of whoever runs the command line: attached to a person's or a pipeline's role."""
+        return f"{self.stem}-deployer"
 
     @property
     def queue(self) -> str:
