@@ -70,17 +70,8 @@ def build(spec: BundleSpec, into: Path | None = None) -> Bundle:
     Raises ConfigError (packages that do not resolve, no app.py, a bad name), PlanError (does not fit, a pickle or a key
     among the files), MissingExtra, Unavailable (index), StorageFull.
     """
-    by = bytecode.interpreter(spec.python)
-    wanted, around = contents.requirements(spec.function, spec.providers, spec.requirements)
-    text = wheels.resolved(wanted, around, spec.python, spec.platform)
-    site = wheels.layer(text, spec.python, spec.platform, by)
-    own = ours.layer(spec.folder or _shipped(spec.function), spec.providers, by)
-    fresh = _fresh(spec)
-    distributions = sbom.packages(site)
-    model = {name.partition("/")[2]: data for name, data in fresh.items() if name.startswith(f"{MODEL}/")}
-    target = wheels.identity(spec.platform)
-    fresh[sbom.NAME] = sbom.document(spec.function, distributions, model, python=spec.python, platform=target)
-    members = _merged(site, own, {member.name: member for member in archive.pack_all(fresh)})
+    made = parts(spec)
+    members = _merged(made.site, made.own, made.fresh)
     budget.fit(members, unpacked=spec.limit_unpacked, packed=spec.limit_packed)
     written, path = _write(spec.function, members, into or cache.folder("bundles"))
     if into is None:
@@ -92,6 +83,41 @@ def build(spec: BundleSpec, into: Path | None = None) -> Bundle:
         unpacked=sum(member.size for member in members),
         files=len(members),
         tree=tuple(budget.rows(members)),
+        packages=made.packages,
+        warnings=made.warnings,
+    )
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a bundle is merged from, by how often it changes: packages, our own source, model and bill of materials.
+
+    A container image has the same parts as layers. `packages` are name -> version.
+    """
+
+    site: Mapping[str, Member]
+    own: Mapping[str, Member]
+    fresh: Mapping[str, Member]
+    packages: dict[str, str]
+    warnings: tuple[str, ...] = ()
+
+
+def parts(spec: BundleSpec) -> Parts:
+    """The members of a bundle before they are merged. Raises what `build` raises, but for the limits."""
+    by = bytecode.interpreter(spec.python)
+    wanted, around = contents.requirements(spec.function, spec.providers, spec.requirements)
+    text = wheels.resolved(wanted, around, spec.python, spec.platform)
+    site = wheels.layer(text, spec.python, spec.platform, by)
+    own = ours.layer(spec.folder or _shipped(spec.function), spec.providers, by)
+    fresh = _fresh(spec)
+    distributions = sbom.packages(site)
+    model = {name.partition("/")[2]: data for name, data in fresh.items() if name.startswith(f"{MODEL}/")}
+    target = wheels.identity(spec.platform)
+    fresh[sbom.NAME] = sbom.document(spec.function, distributions, model, python=spec.python, platform=target)
+    return Parts(
+        site=site,
+        own=own,
+        fresh={member.name: member for member in archive.pack_all(fresh)},
         packages={message["Name"]: message["Version"] for message in distributions},
         warnings=() if by else (_no_bytecode(spec.python),),
     )
