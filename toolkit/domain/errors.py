@@ -132,6 +132,13 @@ class BrokenChain(Corrupt):
     """A journal does not hash-chain: an entry was edited, deleted, swapped or cut off."""
 
 
+class Untrusted(StateError, PermissionError):
+    """No signature by a trusted key says that this may be served, or the policy forbids it. The message says which
+    of these it is: unsigned, unknown, revoked or expired key, other content, another model, an older version."""
+
+    exit_code = 6
+
+
 class NewerFormat(StateError):
     """Written by a newer version of this package; the hint says which to install."""
 

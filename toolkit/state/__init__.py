@@ -7,6 +7,7 @@ From the ground up:
     journal    numbered, hash-chained, create-only entries; the one primitive that decides anything
     blobs      bytes named by their digest, verified when read
     datasets, runs, registry, releases, triggers, incidents, leases     the facts of a model's life
+    signatures who vouches for a model or a bundle: envelopes beside the digest that they are of
     lineage    edges read off those facts                  audit      is the chain what it was?
 
 Decisions. An append carries an operation id in its body: whoever meets a conflict reads the entry, and if the id is

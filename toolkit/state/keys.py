@@ -2,6 +2,7 @@
 
     journal/<name>/<16 digits>.json        the truth: registry/<model>, releases/<target>/<endpoint> ...
     blobs/sha256/<2>/<digest>              bytes by content
+    signatures/<digest>/<key>-<n>.json     who vouches for a model or a bundle
     datasets/<name>/<version>.json         dataset documents
     runs/<id>/...                          a run's own create-only objects
     tail/runs/<id>                         a run that the run index does not hold yet
@@ -76,6 +77,13 @@ def blob(digest: str) -> str:
     if not _DIGEST.fullmatch(digest):
         raise ConfigError(f"not a SHA-256 digest: {digest!r}")
     return f"blobs/sha256/{digest[:2]}/{digest}"
+
+
+def signature(subject: str, key: str, number: int) -> str:
+    """The `number`th envelope of a key over the subject of that digest."""
+    if not _DIGEST.fullmatch(subject):
+        raise ConfigError(f"not a SHA-256 digest: {subject!r}")
+    return f"signatures/{subject}/{_segment('key', key)}-{number:04d}.json"
 
 
 def dataset(name: str, version: str) -> str:
