@@ -118,18 +118,74 @@ class CaptureConfig(Table):
     retention: Duration = "30d"
 
 
+class JwtConfig(Table):
+    """Signed tokens of one issuer. Its keys: `jwks_url` (fetched, kept, rotated) or `jwks_file` (deployed with it)."""
+
+    issuer: str = ""
+    audience: str | list[str] = ""
+    algorithms: list[
+        Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+    ] = ["RS256", "ES256"]
+    jwks_url: str = Field("", description="https address of the issuer's JWKS document")
+    jwks_file: str = Field("", description="a JWKS document in the project, instead of jwks_url")
+    leeway: Duration = Field("30s", description="by how much clocks may differ")
+    claims: dict[str, str | list[str]] = Field({}, description="claim -> what it has to be: says who, of an issuer")
+
+
 class ServeConfig(Table):
     memory: Size = "1Gi"
     timeout: Duration = "30s"
     concurrency: int = Field(2, ge=1, le=1000)
-    auth: Literal["default", "public"] = Field("default", description="default: IAM/OIDC of the cloud, a token locally")
+    auth: Literal["default", "token", "jwt", "public"] = Field(
+        "default",
+        description="default: IAM/OIDC of the cloud, a token locally; token and jwt: checked by the endpoint itself",
+    )
+    token_secrets: list[str] = Field(["endpoint-token"], min_length=1, description="secrets whose values are tokens")
+    jwt: JwtConfig = JwtConfig()
     max_rows: int = Field(10_000, ge=1)
     max_body: Size = "5Mi"
     python: str = Field("", description='runtime of the function, "3.13"; empty: the target decides')
     architecture: Literal["x86_64", "arm64"] = "x86_64"
     requirements: list[str] = Field([], description="packages the model needs in the bundle beyond ours")
+    model: Literal["baked", "bucket"] = Field(
+        "baked", description="bucket: read at start by its signature, swapped without a redeploy when it is promoted"
+    )
+    swap_seconds: float = Field(30.0, gt=0, description="how often a function with model = bucket looks for another")
     capture: CaptureConfig = CaptureConfig()
     replay: bool = Field(False, description="let requests say when they happened (x-toolkit-time), to replay the past")
+
+    @model_validator(mode="after")
+    def _jwt_is_whole(self) -> ServeConfig:
+        jwt = self.jwt
+        if self.auth == "jwt" and not (jwt.issuer and jwt.audience and bool(jwt.jwks_url) != bool(jwt.jwks_file)):
+            raise ValueError('auth = "jwt" needs jwt.issuer, jwt.audience, and one of jwt.jwks_url and jwt.jwks_file')
+        return self
+
+
+class TrustedKey(Table):
+    """A public key of the trust root, as `toolkit keys` writes it into `trust/`."""
+
+    id: str
+    public: str
+    owner: str = ""
+    created: str = ""
+    not_before: str = ""
+    expires: str = ""
+    revoked: str = ""
+    why: str = ""
+
+
+class TrustConfig(Table):
+    """Whose signature a model and a bundle need. The trust root is in the project, never in the bucket."""
+
+    require: bool | None = Field(None, description="refuse what is not signed; default: as soon as there is a key")
+    folder: str = Field("trust", description="public keys (*.pub) that are trusted, committed with the project")
+    keys: list[TrustedKey] = Field([], description="more of them, written out here")
+    rollback: Literal["allow", "forbid"] = Field("allow", description="forbid: never serve an older version again")
+    valid: Annotated[str, _read_by(lambda value: value and times.seconds(value))] = Field(
+        "", description="how long a signature holds: 365d; empty: as long as its key"
+    )
+    private: str = Field("", description="folder of this machine's private keys; default: the user's configuration")
 
 
 class MonitorConfig(Table):
@@ -170,6 +226,7 @@ class Project(Table):
     export: ModelConfig = ModelConfig()
     gates: list[Gate] = []
     serve: ServeConfig = ServeConfig()
+    trust: TrustConfig = TrustConfig()
     monitor: MonitorConfig = MonitorConfig()
     retrain: RetrainConfig = RetrainConfig()
     default_target: str = ""
