@@ -20,6 +20,9 @@ A column drifts when it is significant (Bonferroni over the columns) AND large (
 larger than what the reference's own chunks show. Each of the three alone alarms wrongly: p-values on any large window,
 effect floors on small ones, and both where rows do not arrive as independent draws.
 
+`sequential` and `judge` say whether a challenger may go on while both versions serve: tests that may be looked at after
+every batch.
+
 `metrics` and `slices` are what training reports and what `gates` refuses promotions by.
 
 Rules: importing `bins`, `baseline`, `profile`, `counter`, `drift` or `gates` loads neither numpy nor polars (a test
