@@ -21,6 +21,7 @@ PROMISES: dict[str, str] = {
     "jobs.timeout": "a job past its time is stopped and says so",
     "jobs.memory": "a job past its memory is stopped and says so",
     "jobs.retry": "a failed job is run again up to `retries` times",
+    "jobs.array": "an array job runs once for every index, and is one job to submit, watch and cancel",
     "functions.http": "a deployed function answers HTTP at a URL",
     "functions.event": "a function can be called with an event",
     "functions.versions": "each deploy publishes an immutable version; routing between them is one call",

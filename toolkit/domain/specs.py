@@ -39,7 +39,11 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One batch job. `name` is the idempotency key: two submissions of one name are one job.
 
     Runs `python -m <module>` with `environment` (which carries TOOLKIT_RUNTIME). `requirements` is the locked text to
-    install first ("" for the runtime's own packages). A job gets no other file: it fetches what it needs by digest.
+    install first ("" for the runtime's own packages). A job gets no other file: it fetches what it needs by digest;
+    `packages` is the digest of that same text as a blob of the project's store, for providers that hand over no text.
+
+    `array` above 0 runs that many processes of it, each told its number (`domain.jobs.index`); it succeeds when all do.
+    `gpus` are of whatever kind the provider has; `spot` takes machines that may be taken back, which costs less.
     """
 
     name: str
@@ -47,10 +51,14 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     arguments: tuple[str, ...] = ()
     environment: dict[str, str] = {}
     requirements: str = ""
+    packages: str = ""
     cpu: float = 1.0
     memory_mb: int = 2048
     timeout_seconds: int = 3600
     retries: int = 0
+    array: int = 0
+    gpus: int = 0
+    spot: bool = False
     tags: dict[str, str] = {}
 
 

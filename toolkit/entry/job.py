@@ -14,8 +14,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from toolkit.bootstrap.context import from_runtime
+from toolkit.domain import jobs
 from toolkit.domain.errors import ConfigError, ToolkitError
 from toolkit.domain.specs import Runtime
+from toolkit.entry import packages
 from toolkit.ports.context import Context
 
 
@@ -38,6 +40,8 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
     """Carry out the step; the exit code. Only a bug of ours ends in a traceback."""
     try:
         ctx, told = from_runtime(environ, report=Printed())
+        if wanted := environ.get(jobs.REQUIREMENTS):
+            return packages.start_again(ctx, wanted, environ)
         return _STEPS[_step(told)](ctx, told.values)
     except ToolkitError as error:
         hint = f"\nhint: {error.hint}" if error.hint else ""
@@ -75,8 +79,8 @@ _STEPS: dict[str, Callable[[Context, dict[str, Any]], int]] = {"fit": _fit, "ret
 
 
 def _claimer() -> str:
-    """Who this attempt is. A provider that starts a job again by itself says so by setting TOOLKIT_EXECUTION."""
-    return os.environ.get("TOOLKIT_EXECUTION") or f"{socket.gethostname()}:{os.getpid()}:{os.urandom(6).hex()}"
+    """Who this attempt is. Where a provider starts a job again by itself, all its attempts are one."""
+    return jobs.execution() or f"{socket.gethostname()}:{os.getpid()}:{os.urandom(6).hex()}"
 
 
 if __name__ == "__main__":

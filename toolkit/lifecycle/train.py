@@ -170,6 +170,7 @@ def _job(ctx: Context, spec: RunSpec, requirements: str) -> JobSpec:
         name=runs.job_name(spec.run_id),
         environment={**told, **threads(train.cpu), "TOOLKIT_ACTOR": ctx.actor},
         requirements=requirements,
+        packages=spec.environment,
         cpu=train.cpu,
         memory_mb=spec.memory_mb,
         timeout_seconds=spec.timeout_seconds,

@@ -239,7 +239,8 @@ class JobsSuite(Suite):
 
     @claims("jobs.memory")
     def test_a_job_past_its_memory_is_stopped(self, jobs: Jobs) -> None:
-        spec = probe("print=growing", "allocate=2048", "sleep=60", memory_mb=512)
+        # A quarter of a CPU: providers sell memory by it.
+        spec = probe("print=growing", "allocate=2048", "sleep=60", memory_mb=512, cpu=0.25)
         jobs.submit(spec)
         status = self.ended(jobs, spec)
         assert status.state == "out-of-memory"
@@ -260,6 +261,29 @@ class JobsSuite(Suite):
         jobs.submit(spec)
         assert self.ended(jobs, spec).state == "succeeded"
         assert self.printed(jobs, spec) == ["attempt"]
+
+    @claims("jobs.array")
+    def test_an_array_job_runs_once_for_every_index_and_is_one_job(self, jobs: Jobs) -> None:
+        spec = probe("index", array=3, tags={"suite": uuid4().hex[:12]})
+        jobs.submit(spec)
+        assert self.ended(jobs, spec).state == "succeeded"
+        assert sorted(self.printed(jobs, spec)) == ["0", "1", "2"]
+        assert [status.name for status in jobs.list(spec.tags)] == [spec.name]
+
+    @claims("jobs.array")
+    def test_an_array_job_fails_with_one_of_its_processes(self, jobs: Jobs) -> None:
+        spec = probe("index", "only=1", "exit=5", array=2)
+        jobs.submit(spec)
+        status = self.ended(jobs, spec)
+        assert status.state == "failed"
+        assert "1 of 2" in status.reason
+        assert sorted(self.printed(jobs, spec)) == ["0", "1"]
+
+    @claims("jobs.run")
+    def test_a_process_alone_has_no_index(self, jobs: Jobs) -> None:
+        spec = probe("index")
+        jobs.submit(spec)
+        assert self.printed(jobs, spec) == ["None"]
 
     def _ticks(self, jobs: Jobs, spec: JobSpec) -> None:
         """Return when the job's child has begun to print."""

@@ -2,9 +2,10 @@
 
     print=TEXT    error=TEXT (stderr)   raw=HEX (bytes as they are)   lines=COUNT   variable=NAME (prints its value)
     sleep=SECONDS   allocate=MIB (touched and kept)   child=SECONDS (a process of its own session that prints "tick")
-    path (prints sys.path)   files (prints the working folder's names)   exit=CODE   signal=NUMBER (to itself)
+    index (prints its number in an array job)   only=INDEX (the others of an array end here)   path (prints sys.path)
+    files (prints the working folder's names)   exit=CODE   signal=NUMBER (to itself)
 
-It needs nothing but the standard library.
+It needs nothing but the standard library and what a job asks about itself.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+from toolkit.domain import jobs
 
 _KEPT: list[bytearray] = []
 # One write a line: `print` makes two where output is not buffered, and another process could write between them.
@@ -54,12 +57,17 @@ def _act(name: str, value: str) -> None:
             _KEPT.append(bytearray(os.urandom(1024) * 1024))
     elif name == "child":
         subprocess.Popen([sys.executable, "-c", _TICKS.format(seconds=float(value))], start_new_session=True)
+    elif name == "index":
+        _print(str(jobs.index()))
     elif name == "path":
         _print(json.dumps(sys.path))
     elif name == "files":
         _print(json.dumps(sorted(path.name for path in Path.cwd().iterdir())))
     elif name == "signal":
         os.kill(os.getpid(), int(value))
+    elif name == "only":
+        if jobs.index() != int(value):
+            raise SystemExit(0)
     elif name == "exit":
         raise SystemExit(int(value))
     else:
