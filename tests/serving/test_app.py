@@ -9,8 +9,7 @@ import msgspec
 import pytest
 
 from tests.serving.endpoints import ROW, Client
-from toolkit.serving import app as apps
-from toolkit.serving import ids
+from toolkit.serving import ids, routing
 from toolkit.serving.app import App, Info, create_app
 from toolkit.serving.model import Model
 
@@ -79,7 +78,7 @@ def test_a_request_id_is_passed_through_if_it_is_harmless(client: Client, given:
 )
 def test_every_answer_has_the_security_headers_and_no_cors(client: Client, method: str, path: str) -> None:
     headers = client.request(method, path, headers={"origin": "https://elsewhere.example"}).headers
-    for name, value in apps.SAFE:
+    for name, value in routing.SAFE:
         assert headers[name.decode()] == value.decode()
     assert not [name for name in headers if name.startswith("access-control")]
 

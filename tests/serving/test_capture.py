@@ -21,8 +21,8 @@ from toolkit.serving import ids
 from toolkit.serving.app import Info, create_app
 from toolkit.serving.capture import Capture, Captured
 from toolkit.serving.model import Model
+from toolkit.serving.rows import Batch
 from toolkit.serving.settings import CaptureSettings
-from toolkit.serving.validate import Batch
 
 NOON = 1_372_680_000_000
 WIRE = (12.5, 500, True, "AA", "JFK", 15887.5, 15887.0)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from tests.serving.endpoints import FEATURES, ROW
 from toolkit.domain.records import Feature, Signature
 from toolkit.serving.problems import Problem
+from toolkit.serving.rows import Batch
 from toolkit.serving.settings import Limits
-from toolkit.serving.validate import Batch, Validator
+from toolkit.serving.validate import Validator
 
 SIGNATURE = Signature(task="regression", features=FEATURES, label="y")
 VALIDATOR = Validator(SIGNATURE, Limits(max_rows=10, max_findings=5))

@@ -4,14 +4,14 @@
     session    the onnxruntime session, its options, its fit to the signature
     model      digests checked, graph walked, session opened: columns in, `Prediction` out
     fields     what one JSON value of a feature may be, as a typed decoder and in words
-    validate   a request body -> a `Batch`, or findings that name row and field
+    validate   a request body -> a `Batch` (`rows`), or findings that name row and field (`byhand`)
     body       the bytes of a request: limits, content type, gzip
     problems   every refusal as RFC 9457 problem+json
     measures   counters and a latency histogram, as Prometheus text
     capture    counts predictions into the baseline's bins, keeps (id, time, label, score), flushes to the store
     outbox     a bounded queue to the store, written by a thread that a request waits for only so long
     feedback   labels that come later, joined by prediction id
-    app        the ASGI application: our own router, no framework on the fast routes
+    app        the ASGI application: our own router, no framework on the fast routes; `routing` has its words
     protocols  the protocols that clients already speak, each a translation to the same validator and model
     trace      W3C trace context: answered, and named in the log of a failure
     about      what is rarely asked for: the description of the endpoint, the log of a failure

@@ -7,12 +7,12 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from toolkit.serving import problems
-from toolkit.serving.app import DOCS, SAFE, request_id_of
 from toolkit.serving.problems import Problem
 from toolkit.serving.protocols import routes
+from toolkit.serving.routing import DOCS, SAFE, Request, request_id_of
 
 if TYPE_CHECKING:
-    from toolkit.serving.app import App, Request
+    from toolkit.serving.app import App
     from toolkit.serving.body import Send
 
 
@@ -30,6 +30,14 @@ def description(app: App) -> dict[str, Any]:
         "features": [{"name": f.name, "dtype": f.dtype, "nullable": f.nullable} for f in signature.features],
         "paths": [*app.own, *sorted(DOCS), *routes.paths(app)],
     }
+
+
+def table(app: App) -> list[tuple[str, str]]:
+    """(method, path) of everything that is answered here: our own routes, the pages, every protocol's."""
+    own = [(method, path) for path, route in app.routes.items() for method in route.methods]
+    pages = [("GET", path) for path in sorted(DOCS)]
+    values = {"model": app.model.name, "version": app.info.version}
+    return list(dict.fromkeys([*own, *pages, *((e.method, e.path.format(**values)) for e in routes.TABLE)]))
 
 
 async def no_pages(error: ImportError, send: Send) -> None:

@@ -22,71 +22,40 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
-from toolkit.domain import times
-from toolkit.domain.errors import ConfigError
 from toolkit.serving import ids, measures, problems
 from toolkit.serving.body import Body, Disconnected, Receive, Send
 from toolkit.serving.capture import Capture
 from toolkit.serving.feedback import Feedback
 from toolkit.serving.model import Model, Prediction
 from toolkit.serving.problems import Problem
-from toolkit.serving.settings import Limits
-from toolkit.serving.validate import Batch, Validator, parse
-
-Scope = MutableMapping[str, Any]
-Headers = dict[bytes, bytes]
-
-JSON = b"application/json"
-SAFE = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"cache-control", b"no-store"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+from toolkit.serving.routing import (
+    DOCS,
+    SAFE,
+    Answer,
+    Handler,
+    Headers,
+    Info,
+    Request,
+    Route,
+    Scope,
+    continued,
+    event_time,
+    refusal,
+    request_id_of,
 )
-DOCS = frozenset({"/docs", "/redoc", "/openapi.json"})
-_ID_CHARACTERS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+from toolkit.serving.rows import Batch, parse
+from toolkit.serving.settings import Limits
+from toolkit.serving.validate import Validator
+
+__all__ = ["App", "Info", "create_app"]
+
 REPLAY_WAIT = 10.0
-
-
-class Info(msgspec.Struct, frozen=True, kw_only=True):
-    """What the endpoint says of itself. `replay` lets a request say when it happened (past traffic, in a demo);
-    the two routes are those that Vertex AI asks a container to have, "" elsewhere."""
-
-    endpoint: str = ""
-    version: int = 0
-    replay: bool = False
-    vertex_predict: str = ""
-    vertex_health: str = ""
-
-
-class Answer(NamedTuple):
-    status: int
-    content: bytes
-    content_type: bytes = JSON
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-
-
-class Request(NamedTuple):
-    headers: Headers
-    body: Body
-    prefix: str  # of the ids of its predictions
-    moment_ms: int
-    trace: bytes  # the traceparent to answer with, b"" where none came
-
-
-Handler = Callable[[Request], Awaitable[Answer]]
-
-
-class Route(NamedTuple):
-    label: str  # in the metrics
-    methods: Mapping[str, Handler]
-    protocol: str = ""  # the module of `protocols` whose errors these are, "" for problem+json
 
 
 class App:
@@ -135,7 +104,7 @@ class App:
         prefix = ids.prefix(moment)
         request_id = request_id_of(headers, prefix)
         body = Body(receive, self.limits)
-        trace = _continued(headers[b"traceparent"]) if b"traceparent" in headers else b""
+        trace = continued(headers[b"traceparent"]) if b"traceparent" in headers else b""
         try:
             try:
                 request = Request(headers, body, prefix, moment, trace)
@@ -148,7 +117,7 @@ class App:
             return None
         except Problem as problem:
             self.measures.problems[problem.kind] += 1
-            answer = _refusal(route, problem, request_id)
+            answer = refusal(route, problem, request_id)
         length = b"%d" % len(answer.content)
         sent = [
             (b"content-type", answer.content_type),
@@ -215,7 +184,7 @@ class App:
         """What the model answers to valid rows, counted and captured; the prefix of their ids. The one way to it."""
         moment, prefix = request.moment_ms, request.prefix
         if self._replay and b"x-toolkit-time" in request.headers:
-            moment = _event_time(request.headers[b"x-toolkit-time"])
+            moment = event_time(request.headers[b"x-toolkit-time"])
             prefix = ids.prefix(moment)
         if batch.row is not None:
             prediction = self.model.answer_row(batch.row)
@@ -261,6 +230,11 @@ class App:
 
         return Answer(200, self.encode(about.description(self)))
 
+    @property
+    def routes(self) -> Mapping[str, Route]:
+        """The paths that are at hand; those of other protocols are in their own table."""
+        return self._routes
+
     def retire(self) -> None:
         """Nothing new comes here. The table of routes is what this object holds of itself: without it, model and all
         are freed with the last request that is under way (a hot swap puts another App in its place, `swap`)."""
@@ -305,32 +279,3 @@ def create_app(
     """The application of one loaded model. Without `capture` nothing is remembered, without `feedback` labels are
     refused (501)."""
     return App(model, capture, feedback, limits or Limits(), info or Info())
-
-
-def request_id_of(headers: Headers, prefix: str) -> str:
-    given = headers.get(b"x-request-id")
-    if given and len(given) <= 128 and _ID_CHARACTERS.issuperset(given):
-        return given.decode()
-    return prefix
-
-
-def _event_time(value: bytes) -> int:
-    try:
-        return int(times.parse(value.decode("latin-1")).timestamp() * 1000)
-    except (ConfigError, OverflowError, ValueError) as error:
-        shown = problems.shown(value.decode("latin-1"))
-        raise Problem(400, "bad-time", f"x-toolkit-time: {shown!r} is not RFC 3339") from error
-
-
-def _refusal(route: Route, problem: Problem, request_id: str) -> Answer:
-    if route.protocol:
-        from toolkit.serving.protocols import routes
-
-        return routes.refusal(route.protocol, problem)
-    return Answer(problem.status, problem.encode(request_id), problems.TYPE, tuple(problem.headers))
-
-
-def _continued(header: bytes) -> bytes:
-    from toolkit.serving import trace
-
-    return trace.continued(header)

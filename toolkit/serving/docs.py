@@ -14,7 +14,7 @@ import msgspec
 
 from toolkit import __version__
 from toolkit.domain.records import Feature
-from toolkit.serving import ids, problems, validate
+from toolkit.serving import byhand, ids, problems, validate
 from toolkit.serving.protocols import described
 
 if TYPE_CHECKING:
@@ -147,8 +147,8 @@ def _bodies(app: App) -> tuple[dict[str, Any], dict[str, Any]]:
     row = Valued if signature.task == "regression" else Classified
     types: list[Any] = [
         validator.row_type,
-        *(validate.envelope(name, rows) for name in validate.ENVELOPES),
-        validate.envelope(validate.COLUMNS, validator.columns_type),
+        *(validate.envelope(name, rows) for name in byhand.ENVELOPES),
+        validate.envelope(byhand.COLUMNS, validator.columns_type),
         msgspec.defstruct("Predictions", [("model", str), ("version", int), ("predictions", list[row])]),  # type: ignore[valid-type]
         *(Explained, Health, Stored, Description),
     ]
@@ -156,7 +156,7 @@ def _bodies(app: App) -> tuple[dict[str, Any], dict[str, Any]]:
     for column, feature in zip(("Record", "Columns"), (signature.features,) * 2, strict=True):
         _explain(schemas[column]["properties"], feature)
     bound = {"minItems": 1, "maxItems": app.limits.max_rows}
-    for name in validate.ENVELOPES:
+    for name in byhand.ENVELOPES:
         schemas[f"{name.capitalize()}Body"]["properties"][name] |= bound
     for column in schemas["Columns"]["properties"].values():
         column |= bound

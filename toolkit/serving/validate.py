@@ -14,40 +14,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from toolkit.domain.records import Feature, Signature
 from toolkit.serving import fields
-from toolkit.serving.problems import Finding, Problem, shown
+from toolkit.serving.byhand import COLUMNS, ENVELOPES, ByHand
+from toolkit.serving.problems import Finding
+from toolkit.serving.rows import Batch, invalid, parse, too_many
 from toolkit.serving.settings import Limits
 
-ENVELOPES = ("records", "instances")
-COLUMNS = "columns"
 _FIRST_KEY = re.compile(rb'[ \t\r\n]*(?:\{[ \t\r\n]*"([^"\\]*)"|(\[))')
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-
-
-class Batch:
-    """Validated rows in the order of the signature: numbers, times in days since 1970, text; None for null.
-
-    `row` is the tuple of a single row and `columns` is made from it only when asked; of many rows there are columns.
-    """
-
-    __slots__ = ("_columns", "row", "rows")
-
-    def __init__(self, rows: int, *, row: tuple[Any, ...] | None = None, columns: list[Sequence[Any]] | None = None):
-        self.rows = rows
-        self.row = row
-        self._columns = columns
-
-    @property
-    def columns(self) -> list[Sequence[Any]]:
-        if self._columns is None:
-            self._columns = [[value] for value in self.row or ()]
-        return self._columns
 
 
 class Validator:
@@ -56,7 +36,7 @@ class Validator:
     def __init__(self, signature: Signature, limits: Limits) -> None:
         self.features = signature.features
         self.limits = limits
-        self._by_name = {f.name: f for f in self.features}
+        self._hand = ByHand(self.features, limits)
         self._moments = [i for i, f in enumerate(self.features) if fields.is_moment(f)]
         self.row_type = _struct("Record", self.features, fields.typed, None)
         self.columns_type = _struct("Columns", self.features, _column_type, msgspec.UNSET)
@@ -80,7 +60,7 @@ class Validator:
 
     def document(self, document: Any) -> Batch:
         """As `batch`, for a body that is parsed already."""
-        content, kind, findings = self._locate(document)
+        content, kind, findings = self._hand.locate(document)
         if findings:
             return self._checked(content, kind, findings)
         return self.table(content) if kind == COLUMNS else self.records(content)
@@ -97,7 +77,7 @@ class Validator:
         if not batch.rows:
             raise invalid([Finding(None, None, "there are no rows; send at least one")])
         if batch.rows > self.limits.max_rows:
-            raise _too_many(batch.rows, self.limits)
+            raise too_many(batch.rows, self.limits)
         return batch
 
     # The typed way
@@ -165,120 +145,18 @@ class Validator:
                 "".join(v for v in column if v is not None).encode()
         return True
 
-    # By hand
-
     def _by_hand(self, body: bytes) -> Batch:
-        return self._checked(*self._locate(parse(body)))
+        return self._checked(*self._hand.locate(parse(body)))
 
     def _checked(self, content: Any, kind: str, findings: Sequence[Finding] = ()) -> Batch:
-        findings = list(findings)
-        rows = self._rows_of(content, findings) if kind == COLUMNS else len(content)
-        if rows > self.limits.max_rows:
-            raise _too_many(rows, self.limits)
-        found = self._columns_findings(content) if kind == COLUMNS else self._rows_findings(content)
-        for finding in found:
-            findings.append(finding)
-            if len(findings) >= self.limits.max_findings:
-                break
-        if findings:
-            raise invalid(findings)
-        if kind == COLUMNS:
-            columns = [content.get(f.name, [None] * rows) for f in self.features]
-        else:
-            columns = [[record.get(f.name) for record in content] for f in self.features]
+        rows, columns = self._hand.checked(content, kind, findings)
         return Batch(rows, columns=self._in_days(columns))
-
-    def _locate(self, document: Any) -> tuple[Any, str, list[Finding]]:
-        """(records or columns, which of them, what is wrong with the envelope)."""
-        if isinstance(document, list):
-            return document, "records", []
-        if not isinstance(document, dict):
-            wanted = 'expected {"records": [...]}, a list of records, or {"columns": {...}}'
-            raise invalid([Finding(None, None, f"{wanted}; got {shown(document)}")])
-        for name in (*ENVELOPES, COLUMNS):
-            if isinstance(document.get(name), dict if name == COLUMNS else list):
-                others = [Finding(None, shown(k), f"unknown field beside {name!r}") for k in document if k != name]
-                return document[name], COLUMNS if name == COLUMNS else "records", others
-        for name in (*ENVELOPES, COLUMNS):
-            if name in document and name not in self._by_name:
-                wanted = "an object of lists" if name == COLUMNS else "a list of records"
-                raise invalid([Finding(None, name, f"expected {wanted}, got {shown(document[name])}")])
-        return [document], "records", []
-
-    def _rows_findings(self, records: Sequence[Any]) -> Iterator[Finding]:
-        for row, record in enumerate(records):
-            if not isinstance(record, dict):
-                yield Finding(row, None, f"expected an object with the model's fields, got {shown(record)}")
-                continue
-            for name in record.keys() - self._by_name.keys():
-                yield Finding(row, shown(name), self._unknown(name))
-            for feature in self.features:
-                if feature.name in record:
-                    wrong = fields.check(feature, record[feature.name])
-                else:
-                    wrong = "" if feature.nullable else fields.missing(feature)
-                if wrong:
-                    yield Finding(row, feature.name, wrong)
-
-    def _rows_of(self, columns: Mapping[str, Any], findings: list[Finding]) -> int:
-        lengths = {name: len(values) for name, values in columns.items() if isinstance(values, list)}
-        if len(set(lengths.values())) > 1:
-            name, shortest = min(lengths.items(), key=lambda item: item[1])
-            longest = max(lengths.values())
-            findings.append(Finding(None, shown(name), f"has {shortest} values, another column has {longest}"))
-        return max(lengths.values(), default=0)
-
-    def _columns_findings(self, columns: Mapping[str, Any]) -> Iterator[Finding]:
-        for name in columns.keys() - self._by_name.keys():
-            yield Finding(None, shown(name), self._unknown(name))
-        for feature in self.features:
-            values = columns.get(feature.name)
-            if feature.name not in columns:
-                if not feature.nullable:
-                    yield Finding(None, feature.name, fields.missing(feature))
-            elif not isinstance(values, list):
-                yield Finding(None, feature.name, f"expected a list of values, got {shown(values)}")
-            else:
-                for row, value in enumerate(values):
-                    if wrong := fields.check(feature, value):
-                        yield Finding(row, feature.name, wrong)
-
-    def _unknown(self, name: str) -> str:
-        import difflib
-
-        near = difflib.get_close_matches(name, self._by_name, 1)
-        return f"unknown field; did you mean {near[0]!r}?" if near else "unknown field"
 
 
 def envelope(name: str, content: Any) -> type[msgspec.Struct]:
     """`{name: content}` and nothing else, as a type. Its own name is what the OpenAPI document calls it."""
     title = f"{name.capitalize()}Body"
     return msgspec.defstruct(title, [(name, content)], forbid_unknown_fields=True)
-
-
-def parse(body: bytes) -> Any:
-    """JSON as plain values, NaN and Infinity included so that they can be named. Problem 400 where it is not JSON."""
-    if not body.strip():
-        raise Problem(400, "empty-body", "the body is empty; send JSON")
-    try:
-        return msgspec.json.decode(body)
-    except RecursionError as error:
-        raise Problem(400, "malformed-json", "the JSON is nested too deeply") from error
-    except ValueError as error:  # malformed, not UTF-8, or a number of thousands of digits
-        return _parse_leniently(body, error)
-
-
-def _parse_leniently(body: bytes, reason: Exception) -> Any:
-    import json
-
-    try:
-        return json.loads(body.decode())
-    except UnicodeDecodeError as error:
-        raise Problem(400, "bad-encoding", f"the body is not UTF-8 (byte {error.start})") from error
-    except RecursionError as error:
-        raise Problem(400, "malformed-json", "the JSON is nested too deeply") from error
-    except ValueError as error:
-        raise Problem(400, "malformed-json", f"the body is not JSON: {reason}") from error
 
 
 def _struct(title: str, features: tuple[Feature, ...], typed: Any, default: Any) -> type[msgspec.Struct]:
@@ -296,16 +174,3 @@ def _struct(title: str, features: tuple[Feature, ...], typed: Any, default: Any)
 def _column_type(feature: Feature) -> Any:
     values: Any = list[fields.typed(feature)]  # type: ignore[misc]
     return values | msgspec.UnsetType if feature.nullable else values
-
-
-def invalid(findings: list[Finding]) -> Problem:
-    """The refusal of a body that can be read and does not fit: 422."""
-    first = findings[0]
-    place = [f"row {first.row}"] if first.row is not None else []
-    place += [f"field {first.field!r}"] if first.field is not None else []
-    detail = f"{', '.join(place)}: {first.message}" if place else first.message
-    return Problem(422, "invalid-input", detail, findings=findings)
-
-
-def _too_many(rows: int, limits: Limits) -> Problem:
-    return Problem(413, "too-many-rows", f"{rows} rows in one request; at most {limits.max_rows} are taken")

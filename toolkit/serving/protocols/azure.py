@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toolkit.serving.app import Answer, Request
 from toolkit.serving.problems import Problem, shown
 from toolkit.serving.protocols import reading, refusing
 from toolkit.serving.protocols.reading import refused
-from toolkit.serving.validate import Batch, parse
+from toolkit.serving.routing import Answer, Request
+from toolkit.serving.rows import Batch, parse
 
 if TYPE_CHECKING:
     from toolkit.serving.app import App

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from toolkit.serving.problems import Finding, Problem, shown
-from toolkit.serving.validate import invalid, parse
+from toolkit.serving.rows import invalid, parse
 
 
 def document(body: bytes, *wanted: str) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from toolkit.serving.app import JSON, Answer
 from toolkit.serving.problems import Problem, shown
+from toolkit.serving.routing import JSON, Answer
 
 
 def status(problem: Problem) -> int:

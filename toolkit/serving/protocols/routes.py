@@ -13,8 +13,8 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
-from toolkit.serving.app import Answer, Handler, Request, Route
 from toolkit.serving.problems import Problem, shown
+from toolkit.serving.routing import Answer, Handler, Request, Route
 
 if TYPE_CHECKING:
     from toolkit.serving.app import App

@@ -10,10 +10,10 @@ from __future__ import annotations
 import binascii
 from typing import TYPE_CHECKING, Any
 
-from toolkit.serving.app import Answer, Request
 from toolkit.serving.problems import Problem, shown
 from toolkit.serving.protocols import reading, refusing
 from toolkit.serving.protocols.reading import refused
+from toolkit.serving.routing import Answer, Request
 
 if TYPE_CHECKING:
     from toolkit.serving.app import App

@@ -15,7 +15,7 @@ import msgspec
 from toolkit.domain.records import DType, Feature
 from toolkit.serving.problems import Finding, Problem, shown
 from toolkit.serving.protocols.reading import refused
-from toolkit.serving.validate import invalid
+from toolkit.serving.rows import invalid
 
 HEADER = b"inference-header-content-length"
 BINARY = b"application/octet-stream"

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from toolkit import __version__
-from toolkit.serving.app import Answer, Request
 from toolkit.serving.problems import Problem, shown
 from toolkit.serving.protocols import refusing, tensors
 from toolkit.serving.protocols.reading import refused
 from toolkit.serving.protocols.tensors import BINARY, HEADER, Tensor
-from toolkit.serving.validate import parse
+from toolkit.serving.routing import Answer, Request
+from toolkit.serving.rows import parse
 
 if TYPE_CHECKING:
     from toolkit.serving.app import App
