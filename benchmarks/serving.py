@@ -137,7 +137,7 @@ def _environment(folder: Path, digest: str) -> dict[str, str]:
     store = {"provider": "local", "settings": {"store": str(folder / "store")}}
     runtime = {
         "project": "bench", "target": "dev", "endpoint": "bench", "model": "bench", "model_version": 1,
-        "model_digest": digest, "ports": {"store": store},
+        "model_digest": digest, "ports": {"store": store}, "values": {"auth": {"mode": "public"}},
     }  # fmt: skip
     checkout = str(Path(__file__).parents[1])
     return {

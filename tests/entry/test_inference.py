@@ -49,7 +49,7 @@ def runtime(folder: Path, files: Files, *, store: bool = True, **values: Any) ->
             "model_version": 3,
             "model_digest": files.digest,
             "ports": ports,
-            "values": values,
+            "values": {"auth": {"mode": "platform"}, **values},
         }
     )
 

@@ -40,6 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "endpoint": "flights",
         "model_version": 7,
         "model_digest": files.digest,
+        "values": {"auth": {"mode": "platform"}},
     }
     monkeypatch.setenv("TOOLKIT_RUNTIME", json.dumps(runtime))
     return tmp_path

@@ -5,7 +5,9 @@ what the function was told, load the model against the digest pinned there, open
 network (opening a port does none), no framework.
 
 `Runtime.values` of an inference function, all optional (`serving.settings`):
-`{"limits": {"max_rows", "max_body"}, "capture": {"features", "rows", "seconds"}, "replay": bool}`.
+`{"limits": {"max_rows", "max_body"}, "capture": {"features", "rows", "seconds"}, "replay": bool, "auth": {...}}`.
+Without `auth` a function on Lambda leaves it to the platform, and anything else refuses everybody (`serving.auth`).
+Where one image runs in several places, TOOLKIT_AUTH says it instead: "platform", "public", or the JSON of `Auth`.
 No store port: nothing is captured and labels are refused. Vertex AI names the routes it wants to have in
 AIP_PREDICT_ROUTE and AIP_HEALTH_ROUTE.
 """
@@ -19,7 +21,7 @@ import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -30,17 +32,22 @@ from toolkit.serving.app import App, Info, create_app
 from toolkit.serving.capture import Capture
 from toolkit.serving.feedback import Feedback
 from toolkit.serving.model import Model, load
-from toolkit.serving.settings import Settings
+from toolkit.serving.settings import Auth, Settings
+
+if TYPE_CHECKING:
+    from toolkit.serving.auth import Guard
 
 VARIABLE = "TOOLKIT_RUNTIME"
+AUTH = "TOOLKIT_AUTH"
 PROFILE = "profile"
 FROZEN_WAIT = 2.0  # seconds that a flush may add where the process is frozen as soon as it has answered
 
 
-def application(folder: Path | None = None) -> App:
+def application(folder: Path | None = None) -> App | Guard:
     """The application of this process. `folder` holds `model/`; default: where the platform unpacked the bundle.
 
-    Raises ConfigError (no or unreadable TOOLKIT_RUNTIME) and Corrupt (the model is not the one that was deployed).
+    Raises ConfigError (no or unreadable TOOLKIT_RUNTIME, auth that cannot be checked) and Corrupt (the model is not the
+    one that was deployed).
     """
     runtime = read_runtime()
     values = serving_settings.read(runtime.values)
@@ -62,7 +69,24 @@ def application(folder: Path | None = None) -> App:
         vertex_predict=os.environ.get("AIP_PREDICT_ROUTE", ""),
         vertex_health=os.environ.get("AIP_HEALTH_ROUTE", ""),
     )
-    return create_app(model, capture=capture, feedback=feedback, limits=values.limits, info=info)
+    app = create_app(model, capture=capture, feedback=feedback, limits=values.limits, info=info)
+    return _guarded(app, _auth(values), info.vertex_health)
+
+
+def _auth(values: Settings) -> Auth:
+    """Who may ask, where nothing says it: on Lambda whom IAM lets through, elsewhere nobody."""
+    text = os.environ.get(AUTH, "")
+    auth = serving_settings.auth(text) if text else values.auth
+    mode = auth.mode or ("platform" if _is_frozen_between_calls() else "closed")
+    return msgspec.structs.replace(auth, mode=mode)
+
+
+def _guarded(app: App, auth: Auth, vertex_health: str) -> App | Guard:
+    if auth.mode in ("platform", "public"):
+        return app
+    from toolkit.serving.auth import guarded
+
+    return guarded(app, auth, also_open=(vertex_health,))
 
 
 def read_runtime() -> Runtime:

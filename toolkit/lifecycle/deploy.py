@@ -16,7 +16,7 @@ from toolkit.domain.plan import Desired, Plan
 from toolkit.domain.records import ModelVersion, Release
 from toolkit.domain.specs import FunctionSpec, ScheduleSpec
 from toolkit.engine import executor, planner
-from toolkit.lifecycle import find
+from toolkit.lifecycle import access, find
 from toolkit.lifecycle.lock import exclusively
 from toolkit.lifecycle.naming import endpoint, function_name, releases
 from toolkit.lifecycle.runtime import runtime
@@ -123,8 +123,7 @@ def _wanted(ctx: Context, number: int | None) -> _Wanted:
         route.desired(drift.name, function.spec_digest(drift), "all calls"),
         schedule.desired(tick),
     ]
-    warnings = ["auth is public: anybody who knows the URL can call it"] if ctx.project.serve.auth == "public" else []
-    return _Wanted(chosen, inference, list({(d.kind, d.name): d for d in desired}.values()), warnings)
+    return _Wanted(chosen, inference, list({(d.kind, d.name): d for d in desired}.values()), access.warnings(ctx))
 
 
 def _bundle(ctx: Context, built: Bundle, what: str) -> Desired:
@@ -151,7 +150,7 @@ def _spec(ctx: Context, name: str, model_files: dict[str, bytes]) -> BundleSpec:
         python=_python(ctx),
         platform="host" if _on_host(ctx) else ctx.project.serve.architecture,
         providers=tuple(sorted({binding.provider for binding in ctx.bindings.values()})),
-        requirements=tuple(ctx.project.serve.requirements) if name == "inference" else (),
+        requirements=(*ctx.project.serve.requirements, *access.requirements(ctx)) if name == "inference" else (),
         model_files=model_files,
         limit_unpacked=ctx.provider("functions").limits.get("bundle_unpacked_bytes", 0),
     )
@@ -174,6 +173,7 @@ def _inference(ctx: Context, version: ModelVersion, built: Bundle) -> FunctionSp
         # a function is frozen once it has answered: a flush has to be done by then
         "capture": {"features": serve.capture.features, "wait": CAPTURE_WAIT_SECONDS},
         "replay": serve.replay,
+        "auth": access.auth(ctx),
     }
     environment = runtime(
         ctx, ports=("store",), endpoint=endpoint(ctx), model=ctx.project.model_name, model_version=version.version,
@@ -208,7 +208,7 @@ def _function(ctx: Context, role: str, built: Bundle, environment: dict[str, str
         memory_mb=times.megabytes(serve.memory),
         timeout_seconds=int(times.seconds(serve.timeout)),
         environment=environment,
-        auth="public" if serve.auth == "public" and role == "inference" else ctx.provider("functions").function_auth,
+        auth=access.at_the_provider(ctx) if role == "inference" else ctx.provider("functions").function_auth,
         concurrency=concurrency,
         tags=ctx.tags(model=ctx.project.model_name, role=role),
     )

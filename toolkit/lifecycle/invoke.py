@@ -7,7 +7,7 @@ from typing import Any
 
 from toolkit.domain.errors import ConfigError, NotFound, ProviderError
 from toolkit.domain.specs import HttpRequest
-from toolkit.lifecycle import find, naming
+from toolkit.lifecycle import access, find, naming
 from toolkit.ports.context import Context
 from toolkit.state.blobs import Blobs
 
@@ -22,9 +22,8 @@ def run(ctx: Context, *, sample: int = 0, body: bytes = b"", headers: dict[str, 
         raise NotFound(f"nothing is deployed on target {ctx.target}", hint="toolkit deploy")
     if sample:
         body = json.dumps({"records": rows(ctx, release.model_version, sample)}).encode()
-    request = HttpRequest(
-        method="POST", path="/predict", headers={"content-type": "application/json", **(headers or {})}, body=body
-    )
+    told = {"content-type": "application/json", **access.headers(ctx), **(headers or {})}
+    request = HttpRequest(method="POST", path="/predict", headers=told, body=body)
     answer = ctx.functions.request(release.function, request)
     if answer.status == 200:
         parsed: dict[str, Any] = json.loads(answer.body)

@@ -48,13 +48,13 @@ class Body:
         data = await self._collect()
         return _unpack(data, limits) if encoding == b"gzip" else data
 
-    async def drain(self) -> None:
+    async def drain(self, most: int = MAX_DRAINED) -> None:
         """Take and drop what the client is still sending, within bounds of time and size. A server that closes a
         connection with unread data resets it, and the client never sees why it was refused."""
         size = 0
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._limits.body_seconds):
-                while not self._ended and size < MAX_DRAINED:
+                while not self._ended and size < most:
                     size += len(self._open(await self._receive()))
 
     async def _collect(self) -> bytes:

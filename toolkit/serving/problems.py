@@ -16,6 +16,8 @@ import msgspec
 TYPE = b"application/problem+json"
 _TITLES = {
     400: "The request cannot be read",
+    401: "Who is asking is not known",
+    403: "Who is asking may not",
     404: "There is nothing here",
     405: "This address does not take that method",
     406: "There is no answer of the kind that is asked for",

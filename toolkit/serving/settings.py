@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -17,6 +17,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_body: int = 5 * 1024**2
     max_findings: int = 20
     body_seconds: float = 30.0
+    explain_rows: int = 100
+    explain_seconds: float = 5.0
 
 
 class CaptureSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,12 +37,33 @@ class CaptureSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_pending: int = 128
 
 
+# Asymmetric ones alone: a key that verifies cannot sign.
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+
+
+class Auth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who may ask (`auth` says what each mode does). `tokens` are hex SHA-256 digests, never tokens; the rest belongs
+    to JWTs: keys written here (public JWKs) or fetched from `jwks_url`, `leeway` in seconds, `claims` a name and the
+    values of which the token has to have one. An unknown field is refused: it may be a lock that this version lacks."""
+
+    mode: Literal["", "platform", "token", "jwt", "public", "closed"] = ""
+    tokens: tuple[str, ...] = ()
+    issuer: str = ""
+    audience: tuple[str, ...] = ()
+    algorithms: tuple[str, ...] = ("RS256", "ES256")
+    keys: tuple[dict[str, Any], ...] = ()
+    jwks_url: str = ""
+    leeway: float = 30.0
+    claims: dict[str, tuple[str, ...]] = {}
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`Runtime.values` of an inference function. `replay` lets a request say when it happened (`x-toolkit-time`)."""
 
     limits: Limits = Limits()
     capture: CaptureSettings = CaptureSettings()
     replay: bool = False
+    auth: Auth = Auth()
 
 
 def read(values: Mapping[str, Any]) -> Settings:
@@ -49,3 +72,13 @@ def read(values: Mapping[str, Any]) -> Settings:
         return msgspec.convert(dict(values), Settings)
     except msgspec.ValidationError as error:
         raise ConfigError(f"TOOLKIT_RUNTIME values: {error}", hint="toolkit deploy") from error
+
+
+def auth(text: str) -> Auth:
+    """The variable TOOLKIT_AUTH: a mode that needs nothing else, or the JSON of an Auth. ConfigError otherwise."""
+    try:
+        if text.lstrip().startswith("{"):
+            return msgspec.json.decode(text, type=Auth)
+        return msgspec.convert({"mode": text.strip()}, Auth)
+    except msgspec.MsgspecError as error:
+        raise ConfigError(f"TOOLKIT_AUTH: {error}", hint='TOOLKIT_AUTH=platform, or {"mode": "token", ...}') from error

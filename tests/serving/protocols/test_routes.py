@@ -150,7 +150,8 @@ def test_vertex_says_its_routes_in_the_environment(
     (tmp_path / "model").mkdir()
     for name, data in binary_files.files.items():
         (tmp_path / "model" / name).write_bytes(data)
-    runtime = Runtime(project="p", target="t", model_version=3, model_digest=binary_files.digest)
+    values = {"auth": {"mode": "platform"}}
+    runtime = Runtime(project="p", target="t", model_version=3, model_digest=binary_files.digest, values=values)
     monkeypatch.setenv("TOOLKIT_RUNTIME", msgspec.json.encode(runtime).decode())
     monkeypatch.setenv("AIP_PREDICT_ROUTE", "/v1/endpoints/1/deployedModels/2:predict")
     monkeypatch.setenv("AIP_HEALTH_ROUTE", "/v1/endpoints/1/deployedModels/2")
