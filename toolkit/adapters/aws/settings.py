@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -33,6 +33,12 @@ class AwsSettings(BaseModel):
     topics: list[str] = Field([], description="SNS topics (ARNs) that alerts are published to")
     secrets: str = Field("", description="folder of the secrets' names; default: project/target")
     namespace: str = Field("", description="namespace of the metrics; default: project/target")
+    queue: str = Field("", description="Batch queue of the jobs, on Fargate; default: the one that bootstrap makes")
+    ec2_queue: str = Field("", description="Batch queue on EC2, for what Fargate does not have: GPUs, large machines")
+    spot_queue: str = Field("", description="Batch queue on spot machines (Fargate or EC2), for jobs that ask for them")
+    image: str = Field("", description="image of the jobs; default: what `toolkit image push` made for this version")
+    job_architecture: Literal["x86_64", "arm64"] = Field("x86_64", description="of the jobs' image")
+    public_ip: bool = Field(True, description="jobs get a public address; false where their subnets have a NAT gateway")
 
     @model_validator(mode="before")
     @classmethod
