@@ -44,6 +44,7 @@ def open_context(
         target=layered.target,
         directory=source.directory,
         bindings=_bindings(layered.target_config, where, source),
+        signer_binding=_signer(layered),
         providers=_Declared(),
         opener=open_port,
         actor=environ.get("TOOLKIT_ACTOR") or _who(environ),
@@ -64,7 +65,8 @@ def from_runtime(environ: Mapping[str, str] = os.environ, report: Reporter | Non
         project=project,
         target=told.target,
         directory=Path.cwd(),
-        bindings=dict(told.ports),
+        bindings={port: binding for port, binding in told.ports.items() if port != "signer"},
+        signer_binding=told.ports.get("signer"),
         providers=_Declared(),
         opener=open_port,
         actor=environ.get("TOOLKIT_ACTOR") or f"function:{told.endpoint or told.project}",
@@ -84,12 +86,21 @@ def runtime(environ: Mapping[str, str] = os.environ) -> Runtime:
 
 
 def _bindings(config: Any, where: dict[str, Any], source: files.Source) -> dict[str, Binding]:
-    unknown = set(config.ports) - set(PORTS)
+    unknown = set(config.ports) - {*PORTS, "signer"}
     for port in sorted(unknown):
         raise ConfigError(f"{source.path.name}: no port is called {port!r}: there are {', '.join(PORTS)}")
     chosen = {port: config.ports.get(port, config.provider) for port in PORTS}
     settings = {name: _settings(name, config, where, source) for name in sorted(set(chosen.values()))}
     return {port: Binding(provider=name, settings=settings[name]) for port, name in chosen.items()}
+
+
+def _signer(layered: Any) -> Binding:
+    """Whose keys sign: this machine's, unless the target names a provider for it."""
+    import platformdirs
+
+    folder = layered.project.trust.private or f"{platformdirs.user_config_dir('toolkit', appauthor=False)}/keys"
+    provider = layered.target_config.ports.get("signer", "local")
+    return Binding(provider=provider, settings={"keys": str(Path(folder).expanduser().absolute())})
 
 
 def _settings(name: str, config: Any, where: dict[str, Any], source: files.Source) -> dict[str, Any]:

@@ -13,13 +13,14 @@ from toolkit.domain.specs import Binding
 def open_port(port: str, binding: Binding) -> Any:
     """The opened port. Unsupported if the provider has none; MissingExtra if a third-party module is missing."""
     declared = provider(binding.provider)
-    if port not in declared.ports:
+    ports = {**declared.ports, **({"signer": declared.signer} if declared.signer else {})}
+    if port not in ports:
         offered = ", ".join(sorted(declared.ports)) or "nothing"
         raise Unsupported(
             f"provider {declared.name!r} offers no {port}: it offers {offered}",
             hint=f'map it elsewhere: ports = {{ {port} = "local" }} in the target\'s table',
         )
-    module, _, attribute = declared.ports[port].partition(":")
+    module, _, attribute = ports[port].partition(":")
     try:
         opener = getattr(importlib.import_module(module), attribute)
         return opener(binding.settings)

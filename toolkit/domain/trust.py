@@ -135,6 +135,11 @@ def read_key(data: bytes, *, where: str) -> PublicKey:
     return key
 
 
+def written(key: PublicKey) -> bytes:
+    """The text of a `.pub` file."""
+    return msgspec.json.format(msgspec.json.encode(key), indent=2) + b"\n"
+
+
 def standing(key: PublicKey, now: str) -> str:
     """Why this key cannot be used at `now`; "" if it can."""
     moment, begins, ends = times.parse(now), _moment(key.not_before), _moment(key.expires)

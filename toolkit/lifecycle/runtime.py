@@ -9,11 +9,12 @@ import msgspec
 
 from toolkit.domain.errors import PlanError
 from toolkit.domain.specs import PORTS, Runtime
+from toolkit.lifecycle import trust
 from toolkit.ports.context import Context
 from toolkit.state.blobs import Blobs
 
 if TYPE_CHECKING:
-    from toolkit.domain.config import Project
+    from toolkit.domain.config import Project, TrustConfig
 
 VARIABLE = "TOOLKIT_RUNTIME"
 MAX_BYTES = 3_500  # of the 4 KiB that a function's whole environment may have
@@ -35,6 +36,10 @@ def runtime(
     With `config` the project's configuration is stored as a blob and named by its digest. PlanError where it is too
     long for a function's environment.
     """
+    bindings = {port: ctx.bindings[port] for port in ports}
+    signer = ctx.signer_binding
+    if config and signer and signer.provider == ctx.bindings["jobs"].provider and trust.root(ctx).keys:
+        bindings["signer"] = signer  # what runs where the keys are signs what it makes
     told = Runtime(
         project=ctx.project.name,
         target=ctx.target,
@@ -43,7 +48,7 @@ def runtime(
         model_version=model_version,
         model_digest=model_digest,
         config=Blobs(ctx.store).put(portable(ctx).model_dump_json().encode()) if config else "",
-        ports={port: ctx.bindings[port] for port in ports},
+        ports=bindings,
         values=values or {},
     )
     text = msgspec.json.encode(told, order="sorted").decode()
@@ -67,4 +72,14 @@ def portable(ctx: Context) -> Project:
 
     source = absolute(data.source) if isinstance(data.source, str) else [absolute(one) for one in data.source]
     tables = {name: absolute(table) for name, table in data.tables.items()}
-    return ctx.project.model_copy(update={"data": data.model_copy(update={"source": source, "tables": tables})})
+    return ctx.project.model_copy(
+        update={"data": data.model_copy(update={"source": source, "tables": tables}), "trust": _trust(ctx)}
+    )
+
+
+def _trust(ctx: Context) -> TrustConfig:
+    """The trust root written out: its files are on this machine only."""
+    from toolkit.domain.config import TrustedKey
+
+    keys = [TrustedKey(**msgspec.to_builtins(key)) for key in trust.root(ctx).keys]
+    return ctx.project.trust.model_copy(update={"keys": keys})

@@ -60,7 +60,7 @@ def run(
     view = _placed(ctx, spec, again)
     if view.end is not None:
         ctx.report.say(f"run {view.id} has this code, data and parameters: nothing to train")
-        return TrainResult(view, register.run(ctx, view).version, reused=True)
+        return TrainResult(view, register.run(ctx, view, reused=True).version, reused=True)
     job = ctx.jobs.submit(_job(ctx, view.spec, requirements))
     ctx.report.say(f"run {view.id}: job {job.name} submitted")
     if detach:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from toolkit.ports.provider import Provider
     from toolkit.ports.schedules import Schedules
     from toolkit.ports.secrets import Secrets
+    from toolkit.ports.signer import Signer
     from toolkit.ports.store import Store
 
 
@@ -63,6 +64,7 @@ class Context:
     actor: str = ""
     report: Reporter = field(default_factory=Silent)
     clock: Callable[[], str] = times.now
+    signer_binding: Binding | None = None
 
     @cached_property
     def store(self) -> Store:
@@ -98,6 +100,11 @@ class Context:
     def metrics(self) -> Metrics:
         port: Metrics = self._open("metrics")
         return port
+
+    @cached_property
+    def signer(self) -> Signer | None:
+        """Who holds the private keys; None where nobody was named (a job in a cloud)."""
+        return self.opener("signer", self.signer_binding) if self.signer_binding else None
 
     def _open(self, port: str) -> Any:
         return self.opener(port, self.bindings[port])

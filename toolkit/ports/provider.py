@@ -24,6 +24,7 @@ class Provider:
     extra: str = ""
     limits: dict[str, int] = field(default_factory=dict)  # e.g. {"function_memory_mb": 10240, "bundle_bytes": ...}
     function_auth: Literal["iam", "token"] = "iam"  # who may call a function that is not public
+    signer: str = ""  # "module:function" of who holds private keys, if it does (`ports.signer`)
     function_python: str = "3.13"  # runtime of bundles; "host": the interpreter that runs the toolkit
 
     def offers(self, claim: str) -> bool:

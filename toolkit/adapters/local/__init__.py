@@ -23,6 +23,7 @@ PROVIDER = Provider(
     settings="toolkit.adapters.local.settings:LocalSettings",
     claims=frozenset(PROMISES),
     extra="local",
+    signer="toolkit.adapters.local.signer:open_signer",
     function_auth="token",
     function_python="host",
     # Lambda's own limits, so that what fits here fits there: zip unpacked, request and response bodies, memory, time.
