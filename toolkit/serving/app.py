@@ -239,6 +239,7 @@ class App:
         """Nothing new comes here. The table of routes is what this object holds of itself: without it, model and all
         are freed with the last request that is under way (a hot swap puts another App in its place, `swap`)."""
         self._routes = {}
+        vars(self).pop("_pages", None)
 
     @cached_property
     def _pages(self) -> Any:
