@@ -18,7 +18,8 @@ from toolkit.domain.names import resource, stem
 
 # Whom a role is for. A job that trains runs a person's code and may touch state only; one that retrains also deploys.
 # "start" is what Fargate is before a job's container runs: it pulls the image and writes the log.
-ROLES = ("inference", "drift-check", "job", "retrain", "start", "scheduler")
+# "deployer" is taken on by whoever runs the command line.
+ROLES = ("inference", "drift-check", "job", "retrain", "start", "scheduler", "deployer")
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,6 @@ class Names:
     def job_role(self, tags: Mapping[str, str]) -> str:
         """The role of a job by its tags (`step`)."""
         return self.role("retrain" if tags.get("step") == "retrain" else "job")
-
-    @property
-    def deployer(self) -> str:
-        """The managed policy of whoever runs the command line: attached to a person's or a pipeline's role."""
-        return f"{self.stem}-deployer"
 
     @property
     def queue(self) -> str:

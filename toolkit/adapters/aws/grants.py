@@ -1,0 +1,232 @@
+"""What each role needs, told from the calls that it makes (see `policies` for the rules)."""
+
+from __future__ import annotations
+
+from toolkit.adapters.aws.policies import Site, Statement
+
+ANY = ("*",)
+
+
+def inference(site: Site) -> tuple[Statement, ...]:
+    """Answers requests: counts them into the bucket, and reads none of it."""
+    kept = site.objects("profiles", "captures", "feedback")
+    return (
+        Statement("Capture", ("s3:PutObject",), kept, "counts, captured predictions and labels"),
+        Statement("Written", ("s3:GetObject",), kept, "what was written is looked at, for its time"),
+        _function_logs(site),
+    )
+
+
+def drift_check(site: Site) -> tuple[Statement, ...]:
+    """Reads a window, writes its report, tells people, asks for a retrain."""
+    own = site.objects("journal", "reports", "cache")
+    return (
+        *_reads(site),
+        Statement("Report", ("s3:PutObject",), own, "reports, incidents and triggers, and their checkpoints"),
+        Statement("Expire", ("s3:DeleteObject",), site.objects("captures"), "captures live as long as they may"),
+        _tells(site),
+        _measures(site),
+        *_submits(site),
+        _function_logs(site),
+    )
+
+
+def job(site: Site) -> tuple[Statement, ...]:
+    """Trains: runs a person's code, so it may write a run and what came of it, and nothing that decides."""
+    own = site.objects("runs", "tail", "blobs")
+    return (
+        *_reads(site),
+        Statement("Run", ("s3:PutObject",), own, "its run, the model and its files"),
+        _large(site.objects("blobs")),
+    )
+
+
+def retrain(site: Site) -> tuple[Statement, ...]:
+    """Ingests, trains (in a job of its own), registers, promotes and deploys what it promoted."""
+    return (*_state(site), *_jobs(site), *_deploys(site))
+
+
+def start(site: Site) -> tuple[Statement, ...]:
+    """Fargate, before a job's container runs."""
+    return (
+        _registry_token(),
+        Statement("Image", _PULL, (_repository(site),), "the image that jobs run in"),
+        Statement(
+            "Logs", ("logs:CreateLogStream", "logs:PutLogEvents"), (f"{site.group(site.names.job_group)}:*",),
+            "what jobs print",
+        ),
+    )  # fmt: skip
+
+
+def scheduler(site: Site) -> tuple[Statement, ...]:
+    """EventBridge Scheduler at the time of a schedule."""
+    return (
+        Statement("Call", ("lambda:InvokeFunction",), (site.functions,), "schedules call functions"),
+        Statement("Undelivered", ("sqs:SendMessage",), (_undelivered(site),), "an event that no function took"),
+    )
+
+
+def deployer(site: Site) -> tuple[Statement, ...]:
+    """A person or a pipeline with the command line."""
+    secrets = (site.arn("secretsmanager", f"secret:{site.secrets}/*"),)
+    names = site.names
+    return (
+        *_state(site),
+        Statement(
+            "Clean", ("s3:DeleteObject",), site.objects("bundles", "captures", "doctor"), "destroy, gc, doctor"
+        ),
+        *_jobs(site),
+        Statement("StopJobs", ("batch:TerminateJob",), (_jobs_arn(site),), "Ctrl-C stops the job"),
+        *_deploys(site),
+        Statement(
+            "CallFunctions", ("lambda:InvokeFunction", "lambda:InvokeFunctionUrl"), (site.functions,),
+            "invoke calls the endpoint",
+        ),
+        Statement(
+            "RemoveFunctions", ("lambda:DeleteFunction", "logs:DeleteLogGroup"),
+            (site.functions, f"{_function_group(site)}"), "gc and destroy",
+        ),
+        Statement("RemoveSchedules", ("scheduler:DeleteSchedule",), (_schedules(site),), "destroy"),
+        Statement("ReadLogs", ("logs:FilterLogEvents",), (_function_group(site),), "logs of functions"),
+        Statement(
+            "Secrets",
+            (
+                "secretsmanager:CreateSecret", "secretsmanager:DeleteSecret", "secretsmanager:GetSecretValue",
+                "secretsmanager:PutSecretValue", "secretsmanager:RestoreSecret", "secretsmanager:TagResource",
+            ),
+            secrets, "secrets set, get and rm",
+        ),
+        Statement("ListSecrets", ("secretsmanager:ListSecrets",), ANY, "secrets ls; AWS knows no resource for it"),
+        _measures(site),
+        Statement("ReadMetrics", ("logs:FilterLogEvents",), (site.group(site.metrics_group),), "status"),
+        _tells(site),
+        _registry_token(),
+        Statement("PushImage", (*_PULL, *_PUSH), (_repository(site),), f"image push, to {names.repository}"),
+    )  # fmt: skip
+
+
+_PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+_PUSH = ("ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart")
+
+
+def _reads(site: Site) -> tuple[Statement, ...]:
+    seen = {"StringLikeIfExists": {"s3:prefix": f"{site.prefix}/*"}} if site.prefix else {}
+    return (
+        Statement("ReadState", ("s3:GetObject",), site.objects(), "the bucket is the database"),
+        Statement("ListState", ("s3:ListBucket",), (site.bucket_arn,), "and what is not there is a 404", seen),
+    )
+
+
+def _state(site: Site) -> tuple[Statement, ...]:
+    """All that a command may write; the journal's own rules are the bucket's."""
+    return (
+        *_reads(site),
+        Statement("WriteState", ("s3:PutObject",), site.objects(), "runs, models, releases, bundles"),
+        Statement("Compact", ("s3:DeleteObject",), site.objects("cache", "tail"), "what the index of runs took over"),
+        _large(site.objects("blobs", "bundles")),
+    )
+
+
+def _large(where: tuple[str, ...]) -> Statement:
+    return Statement("LargeFiles", ("s3:AbortMultipartUpload",), where, "an upload in parts that failed is cleared")
+
+
+def _tells(site: Site) -> Statement:
+    return Statement("Alert", ("sns:Publish",), (site.arn("sns", site.names.topic),), "alerts")
+
+
+def _measures(site: Site) -> Statement:
+    group = site.group(site.metrics_group)
+    return Statement("Measure", ("logs:CreateLogStream", "logs:PutLogEvents"), (f"{group}:*",), "metrics")
+
+
+def _function_logs(site: Site) -> Statement:
+    return Statement(
+        "Logs", ("logs:CreateLogStream", "logs:PutLogEvents"), (f"{_function_group(site)}:*",), "what it prints"
+    )
+
+
+def _function_group(site: Site) -> str:
+    return site.group(site.names.function_group(f"{site.names.functions}*"))
+
+
+def _submits(site: Site) -> tuple[Statement, ...]:
+    definitions = site.arn("batch", f"job-definition/{site.names.job_definition}*")
+    queue = site.arn("batch", f"job-queue/{site.names.queue}")
+    return (
+        Statement(
+            "SubmitJobs", ("batch:RegisterJobDefinition", "batch:SubmitJob", "batch:TagResource"),
+            (definitions, queue, _jobs_arn(site)), "a job, its definition and its tags",
+        ),
+        Statement(
+            "FindJobs", ("batch:DescribeJobDefinitions", "batch:DescribeJobs", "batch:ListJobs"), ANY,
+            "one submission is one job; AWS knows no resource for these",
+        ),
+        Statement(
+            "PassJobRoles", ("iam:PassRole",), tuple(site.role(role) for role in ("job", "retrain", "start")),
+            "a job runs as its role", {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+        ),
+    )  # fmt: skip
+
+
+def _jobs(site: Site) -> tuple[Statement, ...]:
+    group = site.group(site.names.job_group)
+    return (
+        *_submits(site),
+        Statement("ReadJobLogs", ("logs:GetLogEvents",), (f"{group}:*",), "what jobs print"),
+    )
+
+
+def _deploys(site: Site) -> tuple[Statement, ...]:
+    return (
+        Statement(
+            "Functions",
+            (
+                "lambda:CreateAlias", "lambda:CreateFunction", "lambda:CreateFunctionUrlConfig", "lambda:GetAlias",
+                "lambda:GetFunction", "lambda:GetFunctionUrlConfig", "lambda:ListVersionsByFunction",
+                "lambda:PublishVersion", "lambda:PutFunctionConcurrency", "lambda:TagResource", "lambda:UpdateAlias",
+                "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration",
+            ),
+            (site.functions,), "a function, its versions, its alias and its URL",
+        ),
+        Statement("FindFunctions", ("lambda:ListFunctions",), ANY, "AWS knows no resource for it"),
+        Statement(
+            "FunctionLogs", ("logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:TagResource"),
+            (_function_group(site),), "the group of a function's logs, with its retention",
+        ),
+        Statement(
+            "PassFunctionRoles", ("iam:PassRole",), tuple(site.role(role) for role in ("inference", "drift-check")),
+            "a function runs as its role", {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}},
+        ),
+        Statement(
+            "Schedules",
+            ("scheduler:CreateSchedule", "scheduler:GetSchedule", "scheduler:UpdateSchedule"),
+            (_schedules(site),), "the drift check's schedule",
+        ),
+        Statement("FindSchedules", ("scheduler:ListSchedules",), ANY, "AWS knows no resource for it"),
+        Statement(
+            "PassSchedulerRole", ("iam:PassRole",), (site.role("scheduler"),), "a schedule calls as its role",
+            {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}},
+        ),
+    )  # fmt: skip
+
+
+def _registry_token() -> Statement:
+    return Statement("Registry", ("ecr:GetAuthorizationToken",), ANY, "AWS knows no resource for it")
+
+
+def _repository(site: Site) -> str:
+    return site.arn("ecr", f"repository/{site.names.repository}")
+
+
+def _undelivered(site: Site) -> str:
+    return site.arn("sqs", site.names.undelivered)
+
+
+def _schedules(site: Site) -> str:
+    return site.arn("scheduler", f"schedule/{site.names.schedule_group}/*")
+
+
+def _jobs_arn(site: Site) -> str:
+    """Jobs have no name of theirs in their ARN."""
+    return site.arn("batch", "job/*")
