@@ -19,6 +19,8 @@ from toolkit.domain.errors import ConfigError, Corrupt
 from toolkit.entry import inference
 from toolkit.quality.baseline import from_bytes
 from toolkit.quality.profile import decode
+from toolkit.serving.app import App
+from toolkit.serving.auth import Guard
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -90,10 +92,39 @@ def test_without_a_store_it_predicts_and_remembers_nothing(
     monkeypatch.setenv("LAMBDA_TASK_ROOT", str(folder))
     app = inference.application()
     client = Client(app)
+    assert isinstance(app, App)
     assert app.capture is None
     assert client.post("/predict", ROW).json()["version"] == 3
     assert client.post("/predict", [ROW] * 3).status == 413
     assert client.post("/feedback", {"id": "x", "label": "late"}).status == 501
+
+
+def test_what_was_not_told_who_may_ask_refuses_but_on_lambda(
+    folder: Path, bundle_files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOOLKIT_RUNTIME", runtime(folder, bundle_files, store=False, auth={}))
+    closed = inference.application(folder)
+    assert isinstance(closed, Guard)
+    assert [Client(closed).get(path).status for path in ("/", "/docs", "/predict", "/healthz")] == [401, 401, 401, 200]
+    for said in ("public", '{"mode": "platform"}'):
+        monkeypatch.setenv("TOOLKIT_AUTH", said)
+        assert Client(inference.application(folder)).get("/").status == 200
+    monkeypatch.setenv("TOOLKIT_AUTH", "")
+    monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1")
+    assert Client(inference.application(folder)).get("/").status == 200  # Lambda lets nobody through without IAM
+    monkeypatch.setenv("TOOLKIT_AUTH", "closed")
+    assert Client(inference.application(folder)).get("/").status == 401
+
+
+@pytest.mark.parametrize(
+    "auth", [{"mode": "open"}, {"mode": "token"}, {"mode": "jwt"}, {"mode": "public", "tokns": []}]
+)
+def test_auth_that_makes_no_sense_does_not_start(
+    folder: Path, bundle_files: Files, monkeypatch: pytest.MonkeyPatch, auth: dict[str, Any]
+) -> None:
+    monkeypatch.setenv("TOOLKIT_RUNTIME", runtime(folder, bundle_files, store=False, auth=auth))
+    with pytest.raises(ConfigError):
+        inference.application(folder)
 
 
 def test_with_a_store_it_captures(folder: Path, bundle_files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
