@@ -38,6 +38,9 @@ def walk(folder: Path, shell: Shell) -> None:
     assert len(answers["predictions"]) == 3
     assert {"id", "label", "probabilities"} <= set(answers["predictions"][0])
     assert shell.ok("drift --json", folder).data["report"]["verdict"] == "not enough data"
+    assert "not enough data" in shell.ok("drift show --html drift.html", folder).out
+    assert (folder / "drift.html").read_text().startswith("<!doctype html>")
+    assert len(shell.ok("drift list --json", folder).data["reports"]) == 1
     assert shell.run("plan --exit-code", folder).code == 0, "nothing changes when nothing changed"
     only_the_token_opens(deployed["url"], shell.ok("token", folder).out.strip())
     second_version_and_back(folder, shell)

@@ -211,6 +211,15 @@ class Release(Record, frozen=True, kw_only=True):
     configuration: str = ""  # digest of everything else that was desired
 
 
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
+    """A column as a few bars, for people: shares of the rows in the reference and in the window. A label is a bar's
+    upper bound, a category, or one of other, unseen, null."""
+
+    labels: tuple[str, ...]
+    reference: tuple[float, ...]
+    window: tuple[float, ...]
+
+
 class ColumnDrift(msgspec.Struct, frozen=True, kw_only=True):
     """`effect` is KS (numbers) or total variation distance (categories); `statistics` holds psi, js, w1, p ..."""
 
@@ -218,6 +227,7 @@ class ColumnDrift(msgspec.Struct, frozen=True, kw_only=True):
     effect: float
     statistics: dict[str, float]
     verdict: Literal["ok", "drift", "not enough data"]
+    shape: Shape | None = None
 
 
 class DriftReport(Record, frozen=True, kw_only=True):

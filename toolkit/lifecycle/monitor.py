@@ -7,18 +7,20 @@ delivered twice is one report.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
 from toolkit.domain import times
-from toolkit.domain.errors import ConfigError, NotFound
+from toolkit.domain.errors import ConfigError, NotFound, ProviderError
 from toolkit.domain.records import DriftReport, Release
 from toolkit.domain.specs import MetricPoint
-from toolkit.lifecycle import find, naming, realised
+from toolkit.lifecycle import find, naming, page, realised
 from toolkit.ports.context import Context
 from toolkit.quality import drift
 from toolkit.quality.baseline import from_bytes
 from toolkit.quality.merge import merge
+from toolkit.state import keys
 from toolkit.state.blobs import Blobs
 from toolkit.state.incidents import Incidents
 from toolkit.state.reports import Reports, profiles_between
@@ -26,11 +28,13 @@ from toolkit.state.reports import Reports, profiles_between
 
 @dataclass(frozen=True)
 class Checked:
-    """`incident`: open, still open, resolved or none. `new` is False when this window had its report already."""
+    """`incident`: open, still open, resolved or none. `new` is False when this window had its report already. `page` is
+    the key of the report as HTML."""
 
     report: DriftReport
     incident: str
     new: bool
+    page: str = ""
 
 
 def run(ctx: Context, *, since: str = "", until: str = "") -> Checked:
@@ -46,7 +50,37 @@ def run(ctx: Context, *, since: str = "", until: str = "") -> Checked:
     incident = _incident(ctx, report) if new else "none"
     if new:
         _measure(ctx, report)
-    return Checked(report, incident, new)
+        _publish(ctx, report)
+    return Checked(report, incident, new, _page(ctx, report))
+
+
+def history(ctx: Context) -> Iterator[DriftReport]:
+    """Every report of the target's endpoint, by start of the window."""
+    return Reports(ctx.store, ctx.target, naming.endpoint(ctx)).list()
+
+
+def report(ctx: Context, window: str = "") -> DriftReport:
+    """The report made last, or the newest whose window begins as `window` says. NotFound."""
+    reports = Reports(ctx.store, ctx.target, naming.endpoint(ctx))
+    found = reports.latest() if not window else None
+    if window:
+        found = next((r for r in reversed(list(reports.list())) if r.window.startswith(window)), None)
+    if found is None:
+        what = f"no report of a window that begins with {window!r}" if window else "no drift check was made yet"
+        raise NotFound(f"{what} on target {ctx.target}", hint="toolkit drift list" if window else "toolkit drift")
+    return found
+
+
+def _page(ctx: Context, report: DriftReport) -> str:
+    return keys.page(ctx.target, report.endpoint, report.window, report.model_digest)
+
+
+def _publish(ctx: Context, report: DriftReport) -> None:
+    """Beside the report, for people; a store that fails here fails no check."""
+    try:
+        ctx.store.put(_page(ctx, report), page.html(report).encode())
+    except ProviderError as error:
+        ctx.report.warn(f"the report's page was not written: {error.message}")
 
 
 def _window(ctx: Context, since: str, until: str) -> tuple[str, str]:

@@ -15,6 +15,8 @@ import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+import msgspec
+
 from toolkit.domain.errors import ConfigError
 from toolkit.domain.records import ColumnDrift
 from toolkit.quality import stats
@@ -22,6 +24,7 @@ from toolkit.quality.baseline import Baseline, Limit
 from toolkit.quality.bins import TAIL, Bins, Categories, Numbers, Presence
 from toolkit.quality.estimate import estimate
 from toolkit.quality.profile import Moments, Profile
+from toolkit.quality.shape import shapes
 
 Verdict = Literal["ok", "drift", "not enough data"]
 MIN_ROWS = 200
@@ -81,7 +84,11 @@ def check(
     performance = {f"reference_{name}": value for name, value in baseline.metrics.items()}
     if profile.rows >= min_rows:
         performance |= estimate(baseline, profile)
-    return Checked(_overall(columns, profile.rows >= min_rows), tuple(columns), quality, performance)
+    shown = tuple(
+        msgspec.structs.replace(column, shape=shape)
+        for column, shape in zip(columns, shapes(baseline, profile), strict=True)
+    )
+    return Checked(_overall(columns, profile.rows >= min_rows), shown, quality, performance)
 
 
 def _overall(columns: Sequence[ColumnDrift], enough: bool) -> Verdict:

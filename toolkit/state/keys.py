@@ -7,7 +7,7 @@
     runs/<id>/...                          a run's own create-only objects
     tail/runs/<id>                         a run that the run index does not hold yet
     leases/<name>.json                     compare-and-swap
-    profiles|captures|feedback|reports/... what serving and checks write, time first so that a window is one listing
+    profiles|captures|feedback|reports|pages/... what serving and checks write, time first so that a window is one listing
     cache/...                              rebuildable: checkpoints, the run index
 
 Times in keys are `stamp`s: no colons, and they sort as text.
@@ -185,6 +185,12 @@ def reports(target: str, endpoint: str) -> str:
 def report(target: str, endpoint: str, window: str, model_digest: str) -> str:
     """One drift report: the same window of the same model is one report."""
     return f"{reports(target, endpoint)}{window_stamp(window)}-{_segment('model', model_digest)[:16]}.json"
+
+
+def page(target: str, endpoint: str, window: str, model_digest: str) -> str:
+    """The same report for people, as HTML."""
+    name = f"{window_stamp(window)}-{_segment('model', model_digest)[:16]}.html"
+    return f"pages/{check('target', target)}/{check('endpoint', endpoint)}/{name}"
 
 
 def _segment(kind: str, text: str) -> str:

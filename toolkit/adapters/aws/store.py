@@ -141,7 +141,7 @@ class S3Store:
 
     def _put(self, key: str, data: bytes, mode: Mode, **more: Any) -> Meta:
         digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
-        content = {**self._at(key), "Body": data, "ChecksumSHA256": digest, **more}
+        content = {**self._at(key), "Body": data, "ChecksumSHA256": digest, **_typed(key), **more}
         reply = again(
             lambda: self._conditional(key, mode, lambda on: self._writes.put_object(**content, **on)), refused_for_now
         )
@@ -204,6 +204,11 @@ class S3Store:
     def _translated(self, verb: str, key: str) -> AbstractContextManager[None]:
         where = f"s3://{self._bucket}/{self._base}{key}"
         return translated(f"{verb} {where}", self._reads.meta.region_name, bucket=self._bucket)
+
+
+def _typed(key: str) -> dict[str, str]:
+    """A page is opened by a browser, not downloaded."""
+    return {"ContentType": "text/html; charset=utf-8"} if key.endswith(".html") else {}
 
 
 def _meta(key: str, reply: Any, *, size: str = "ContentLength") -> Meta:
