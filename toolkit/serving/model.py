@@ -8,8 +8,6 @@ onnxruntime see them (`session`).
 from __future__ import annotations
 
 import contextlib
-import struct
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from toolkit.domain import codec, digest, wire
 from toolkit.domain.errors import Corrupt, DataError
 from toolkit.domain.records import ModelManifest, Signature
 from toolkit.serving import graph, session
+from toolkit.serving.onerow import OneRow
 
 MANIFEST = "manifest.json"
 GRAPH = session.GRAPH
@@ -70,7 +69,7 @@ class Model:
         self._text = [i for i, f in enumerate(self._features) if wire.kind(f.dtype) == "text"]
         self._names = [f.name for f in self._features]
         self._classes = _Classes(self.signature)
-        self._one = _OneRow(self._names, self._number, self._text)
+        self._one = OneRow(opened, self._outputs, self._features)
 
     @property
     def name(self) -> str:
@@ -103,7 +102,7 @@ class Model:
         if not self._one.lock.acquire(blocking=False):
             return self._prediction(self._run(self._outputs, self._feed([[value] for value in row], 1), None))
         try:
-            return self._prediction(self._run(self._outputs, self._one.feed(row), None))
+            return self._prediction(self._one.run(row))
         finally:
             self._one.lock.release()
 
@@ -131,37 +130,6 @@ class Model:
             probabilities=probabilities.tolist(),
             classes=self.signature.classes,
         )
-
-
-class _OneRow:
-    """The input of a one-row call, allocated once: one number buffer with a [1, 1] view per feature."""
-
-    def __init__(self, names: list[str], number: list[int], text: list[int]) -> None:
-        import numpy as np
-
-        self.lock = threading.Lock()
-        self._numbers, self._texts = number, text
-        self._pack = struct.Struct(f"={len(number)}f")
-        self._buffer = np.zeros(len(number), dtype=np.float32)
-        self._bytes = self._buffer.data.cast("B") if number else memoryview(bytearray())
-        self._cells = np.full(len(text), "", dtype=object)
-        views = self._buffer.reshape(-1, 1, 1)
-        cells = self._cells.reshape(-1, 1, 1)
-        self._feed = {names[i]: views[k] for k, i in enumerate(number)} | {
-            names[i]: cells[k] for k, i in enumerate(text)
-        }
-
-    def feed(self, row: Sequence[Any]) -> dict[str, Any]:
-        numbers = [row[i] for i in self._numbers]
-        try:
-            self._pack.pack_into(self._bytes, 0, *numbers)  # rounds as numpy does; refuses None and what is too large
-        except (struct.error, OverflowError):
-            nan, narrow = wire.NULL_NUMBER, wire.float32
-            self._pack.pack_into(self._bytes, 0, *[nan if v is None else narrow(float(v)) for v in numbers])
-        for k, i in enumerate(self._texts):
-            value = row[i]
-            self._cells[k] = wire.NULL_TEXT if value is None else value
-        return self._feed
 
 
 class _Classes:
