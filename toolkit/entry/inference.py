@@ -6,6 +6,8 @@ network (opening a port does none), no framework.
 
 `Runtime.values` of an inference function, all optional (`serving.settings`):
 `{"limits": {"max_rows", "max_body"}, "capture": {"features", "rows", "seconds"}, "replay": bool, "auth": {...}}`.
+With `"bucket": {"trust", "seconds"}` there is no `model/`: the store is asked for what the endpoint's journal names,
+and from time to time for another version (`serving.swap`).
 Without `auth` a function on Lambda leaves it to the platform, and anything else refuses everybody (`serving.auth`).
 Where one image runs in several places, TOOLKIT_AUTH says it instead: "platform", "public", or the JSON of `Auth`.
 No store port: nothing is captured and labels are refused. Vertex AI names the routes it wants to have in
@@ -32,10 +34,11 @@ from toolkit.serving.app import App, Info, create_app
 from toolkit.serving.capture import Capture
 from toolkit.serving.feedback import Feedback
 from toolkit.serving.model import Model, load
-from toolkit.serving.settings import Auth, Settings
+from toolkit.serving.settings import Auth, Bucket, Settings
 
 if TYPE_CHECKING:
     from toolkit.serving.auth import Guard
+    from toolkit.serving.swap import Swap
 
 VARIABLE = "TOOLKIT_RUNTIME"
 AUTH = "TOOLKIT_AUTH"
@@ -43,34 +46,63 @@ PROFILE = "profile"
 FROZEN_WAIT = 2.0  # seconds that a flush may add where the process is frozen as soon as it has answered
 
 
-def application(folder: Path | None = None) -> App | Guard:
+def application(folder: Path | None = None) -> App | Swap | Guard:
     """The application of this process. `folder` holds `model/`; default: where the platform unpacked the bundle.
 
     Raises ConfigError (no or unreadable TOOLKIT_RUNTIME, auth that cannot be checked) and Corrupt (the model is not the
-    one that was deployed).
+    one that was deployed, or not one that may be).
     """
     runtime = read_runtime()
     values = serving_settings.read(runtime.values)
-    root = folder or Path(os.environ.get("LAMBDA_TASK_ROOT") or Path.cwd())
-    model = load(root / "model", runtime.model_digest)
     store = _store(runtime)
+    app: App | Swap
+    if values.bucket is not None:
+        app = _swapping(store, runtime, values, values.bucket)
+        _at_the_end(app.close)
+    else:
+        root = folder or Path(os.environ.get("LAMBDA_TASK_ROOT") or Path.cwd())
+        app = _app(load(root / "model", runtime.model_digest), runtime.model_version, store, runtime, values)
+        if app.capture is not None:
+            _at_the_end(app.capture.close)
+    gc.freeze()  # what is loaded stays: collections in a request need not look through it
+    return _guarded(app, _auth(values), os.environ.get("AIP_HEALTH_ROUTE", ""))
+
+
+def _app(model: Model, version: int, store: Any, runtime: Runtime, values: Settings) -> App:
     capture = feedback = None
     if store is not None:
-        capture = _capture(store, model, runtime, values)
+        capture = _capture(store, model, version, runtime, values)
         feedback = Feedback(
             store, model.signature, target=runtime.target, endpoint=runtime.endpoint, limits=values.limits
         )
-        _at_the_end(capture.close)
-    gc.freeze()  # what is loaded stays: collections in a request need not look through it
     info = Info(
         endpoint=runtime.endpoint,
-        version=runtime.model_version,
+        version=version,
         replay=values.replay,
         vertex_predict=os.environ.get("AIP_PREDICT_ROUTE", ""),
         vertex_health=os.environ.get("AIP_HEALTH_ROUTE", ""),
     )
-    app = create_app(model, capture=capture, feedback=feedback, limits=values.limits, info=info)
-    return _guarded(app, _auth(values), info.vertex_health)
+    return create_app(model, capture=capture, feedback=feedback, limits=values.limits, info=info)
+
+
+def _swapping(store: Any, runtime: Runtime, values: Settings, bucket: Bucket) -> Swap:
+    if store is None:
+        raise ConfigError("the model is in the bucket, and this function was given no store", hint="toolkit deploy")
+    from toolkit.domain.trust import TrustRoot
+    from toolkit.serving.source import Source
+    from toolkit.serving.swap import Swap
+
+    try:
+        root = msgspec.convert(bucket.trust, TrustRoot | None)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"the trusted keys cannot be read: {error}", hint="toolkit deploy") from error
+    source = Source(store, model=runtime.model, target=runtime.target, endpoint=runtime.endpoint, root=root)
+    return Swap(
+        source,
+        lambda release, model: _app(model, release.model_version, store, runtime, values),
+        seconds=bucket.seconds,
+        wait=FROZEN_WAIT if _is_frozen_between_calls() else 0.0,
+    )
 
 
 def _auth(values: Settings) -> Auth:
@@ -81,7 +113,7 @@ def _auth(values: Settings) -> Auth:
     return msgspec.structs.replace(auth, mode=mode)
 
 
-def _guarded(app: App, auth: Auth, vertex_health: str) -> App | Guard:
+def _guarded(app: App | Swap, auth: Auth, vertex_health: str) -> App | Swap | Guard:
     if auth.mode in ("platform", "public"):
         return app
     from toolkit.serving.auth import guarded
@@ -108,7 +140,7 @@ def _store(runtime: Runtime) -> Any:
     return open_port("store", binding)
 
 
-def _capture(store: Any, model: Model, runtime: Runtime, values: Settings) -> Capture:
+def _capture(store: Any, model: Model, version: int, runtime: Runtime, values: Settings) -> Capture:
     capture = values.capture
     if _is_frozen_between_calls() and capture.wait == 0:
         capture = msgspec.structs.replace(capture, wait=FROZEN_WAIT)
@@ -117,7 +149,7 @@ def _capture(store: Any, model: Model, runtime: Runtime, values: Settings) -> Ca
         model,
         target=runtime.target,
         endpoint=runtime.endpoint,
-        version=runtime.model_version,
+        version=version,
         counter=_counter(model),
         settings=capture,
     )

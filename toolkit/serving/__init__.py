@@ -11,6 +11,8 @@
     capture    counts predictions into the baseline's bins, keeps (id, time, label, score), flushes to the store
     outbox     a bounded queue to the store, written by a thread that a request waits for only so long
     feedback   labels that come later, joined by prediction id
+    source     a model from the bucket: named by the journal, vouched for by a signature, checked by its digests
+    swap       another version in place of the one that serves, between two requests
     app        the ASGI application: our own router, no framework on the fast routes; `routing` has its words
     protocols  the protocols that clients already speak, each a translation to the same validator and model
     trace      W3C trace context: answered, and named in the log of a failure

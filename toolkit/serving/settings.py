@@ -57,6 +57,15 @@ class Auth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     claims: dict[str, tuple[str, ...]] = {}
 
 
+class Bucket(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The model is not in the bundle (`source`): whose signature it needs, and how often another one is looked for, in
+    seconds. `trust` is a `domain.trust.TrustRoot`, read where it is used: a baked model needs none of it. None:
+    nobody's signature, as the project's configuration says in so many words."""
+
+    trust: dict[str, Any] | None
+    seconds: float = 30.0
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`Runtime.values` of an inference function. `replay` lets a request say when it happened (`x-toolkit-time`)."""
 
@@ -64,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     capture: CaptureSettings = CaptureSettings()
     replay: bool = False
     auth: Auth = Auth()
+    bucket: Bucket | None = None
 
 
 def read(values: Mapping[str, Any]) -> Settings:
