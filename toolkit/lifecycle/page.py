@@ -23,12 +23,15 @@ article{border:1px solid var(--line);border-radius:.5rem;padding:.7rem .9rem}
 article.drift{border-color:var(--bad);border-width:2px}
 .verdict{font-weight:600}.drift .verdict,.verdict.drift{color:var(--bad)}
 svg{width:100%;height:6.5rem;display:block}.then{fill:var(--then)}.now{fill:var(--now)}.base{stroke:var(--line)}
-small{opacity:.75}i.then,i.now{display:inline-block;width:.8em;height:.8em;border-radius:2px}
+small{opacity:.75;overflow-wrap:anywhere}ul{display:flex;flex-wrap:wrap;gap:0 .9rem}
+ul{list-style:none;padding:0;margin:.4rem 0 0;font-size:.85em}
+i.then,i.now{display:inline-block;width:.8em;height:.8em;border-radius:2px}
 i.then{background:var(--then)}i.now{background:var(--now)}
 """
 _DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 POLICY = f"default-src 'none'; style-src 'sha256-{_DIGEST}'; base-uri 'none'; form-action 'none'"
 WIDTH, HEIGHT = 300.0, 100.0
+MANY = 11  # labels that are spelled out below a chart
 SHOWN = ("p", "limit", "psi", "js", "w1", "null_change")
 
 
@@ -68,14 +71,13 @@ def _numbers(name: str, values: dict[str, float]) -> str:
 
 
 def _card(column: ColumnDrift) -> str:
-    found = "".join(f"<th>{name}</th>" for name in SHOWN if name in column.statistics)
-    values = "".join(f"<td>{column.statistics[name]:.3g}</td>" for name in SHOWN if name in column.statistics)
+    found = " ".join(f"<li>{name} {column.statistics[name]:.3g}</li>" for name in SHOWN if name in column.statistics)
     drifted = " class=drift" if column.verdict == "drift" else ""
     return (
         f"<article{drifted}><h2>{escape(column.name)}</h2>"
         f'<p><span class="verdict">{escape(column.verdict)}</span>, effect {column.effect:.3g}</p>'
         f"{_chart(column.shape) if column.shape else ''}"
-        f"<table><tr>{found}</tr><tr>{values}</tr></table></article>"
+        f"<ul>{found}</ul></article>"
     )
 
 
@@ -95,10 +97,17 @@ def _chart(shape: Shape) -> str:
     return (
         f'<svg viewBox="0 0 {WIDTH:.0f} {HEIGHT:.0f}" preserveAspectRatio="none" role="img" aria-label="distribution">'
         f'{"".join(bars)}<line class="base" x1="0" y1="{HEIGHT:.0f}" x2="{WIDTH:.0f}" y2="{HEIGHT:.0f}"/></svg>'
-        f"<small>{escape(shape.labels[0])} to {escape(shape.labels[-1])}</small>"
+        f"<small>{_scale(shape)}</small>"
         if shape.labels
         else ""
     )
+
+
+def _scale(shape: Shape) -> str:
+    """Every label where there are few, else the two ends."""
+    if len(shape.labels) <= MANY:
+        return escape(", ".join(shape.labels))
+    return f"{escape(shape.labels[0])} to {escape(shape.labels[-1])}"
 
 
 _WHEN = {"then": "in training", "now": "in this window"}

@@ -39,7 +39,16 @@ def _shape(bins: Bins, reference: Sequence[int], window: Sequence[int]) -> Shape
 
 
 def _ranges(edges: Sequence[float], counts: Sequence[int]) -> tuple[list[str], list[Iterable[int]]]:
-    """Bars of equal width over the middle 99 % of the reference; what lies outside is in the outer bars."""
+    """A bar a value where there are few; else bars of equal width over the middle 99 % of the reference, with what lies
+    outside in the outer ones."""
+    filled = [cell for cell, count in enumerate(counts) if count]
+    if 0 < len(filled) <= BARS:
+        ends = [*filled[:-1], len(counts) - 1]
+        starts = [0, *(end + 1 for end in ends[:-1])]
+        near = (edges[-1] - edges[0]) * 1e-4  # an edge lies a little above its value
+        values = [edges[min(cell, len(edges) - 1)] for cell in filled]
+        labels = [f"{0.0 if abs(value) < near else value:.4g}" for value in values]
+        return labels, [range(start, end + 1) for start, end in zip(starts, ends, strict=True)]
     total, sums = sum(counts), list(accumulate(counts))
     low = edges[max(0, min(bisect_right(sums, total * _TAIL) - 1, len(edges) - 1))]
     high = edges[max(0, min(bisect_right(sums, total * (1 - _TAIL)), len(edges) - 1))]
