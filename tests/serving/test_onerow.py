@@ -57,7 +57,8 @@ def test_every_row_as_the_session_answers_it(opened: Any, rows: list[tuple[Any, 
 
 
 def test_text_among_the_features_goes_the_plain_way(binary: Model) -> None:
-    assert binary._one._bound is None
+    computing = binary._row.__self__  # type: ignore[attr-defined]  # the Graph of this model
+    assert computing._one._bound is None
     row = (12.5, 500, True, "AA", "JFK", 15887.5, 15887.0)
     assert binary.answer_row(row) == binary.answer([[value] for value in row], 1)
 

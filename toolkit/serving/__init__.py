@@ -2,7 +2,8 @@
 
     graph      reads the ONNX file before onnxruntime does and refuses what could reach outside it
     session    the onnxruntime session, its options, its fit to the signature
-    model      digests checked, graph walked, session opened: columns in, `Prediction` out
+    engine     what computes: onnxruntime, or the tables of a compiled model (`compiled`, read by the fixed `steps`)
+    model      digests checked, graph walked, engine opened: columns in, `Prediction` out
     fields     what one JSON value of a feature may be, as a typed decoder and in words
     validate   a request body -> a `Batch` (`rows`), or findings that name row and field (`byhand`)
     body       the bytes of a request: limits, content type, gzip

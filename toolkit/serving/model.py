@@ -1,8 +1,8 @@
-"""A model, loaded once: digests checked, graph walked, onnxruntime session open, ready to answer.
+"""A model, loaded once: digests checked, graph walked, session open (or tables read), ready to answer.
 
 The order matters. The manifest's own digest is pinned outside the bundle (TOOLKIT_RUNTIME); the manifest pins every
 other file; the bytes that were hashed are the bytes that are walked and loaded, never a path. Only then does
-onnxruntime see them (`session`).
+onnxruntime see them (`session`). A bundle may carry the model's compiled form in the graph's place (`engine`).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import msgspec
 from toolkit.domain import codec, digest, wire
 from toolkit.domain.errors import Corrupt, DataError
 from toolkit.domain.records import ModelManifest, Signature
-from toolkit.serving import graph, session
-from toolkit.serving.onerow import OneRow
+from toolkit.serving import engine
+from toolkit.serving.engine import GRAPH, PROGRAM, Engine, Values
+
+__all__ = ["GRAPH", "MANIFEST", "PROGRAM", "Model", "Prediction", "Values", "load"]
 
 MANIFEST = "manifest.json"
-GRAPH = session.GRAPH
-Values = Sequence[float | int | bool | str | None]
 
 
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,19 +57,15 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
 class Model:
     """Made by `load`. `answer` and `predict` may be called from several threads; one at a time is the fast way."""
 
-    def __init__(self, manifest: ModelManifest, digest: str, opened: Any, files: dict[str, bytes]) -> None:
+    def __init__(self, manifest: ModelManifest, digest: str, computing: Engine, files: dict[str, bytes]) -> None:
         self.manifest = manifest
         self.digest = digest
         self.files = files
         self.signature: Signature = manifest.signature
-        self._outputs = session.outputs(opened, self.signature)
-        self._run = session.unchecked(opened)
+        self._row, self._rows = computing.row, computing.rows
         self._features = self.signature.features
-        self._number = [i for i, f in enumerate(self._features) if wire.kind(f.dtype) == "number"]
-        self._text = [i for i, f in enumerate(self._features) if wire.kind(f.dtype) == "text"]
         self._names = [f.name for f in self._features]
         self._classes = _Classes(self.signature)
-        self._one = OneRow(opened, self._outputs, self._features)
 
     @property
     def name(self) -> str:
@@ -95,41 +91,16 @@ class Model:
             return self.answer_row([column[0] for column in columns])
         if not rows:
             return Prediction(classes=self.signature.classes)
-        return self._prediction(self._run(self._outputs, self._feed(columns, rows), None))
+        return self._prediction(*self._rows(columns, rows))
 
     def answer_row(self, row: Sequence[Any]) -> Prediction:
         """One row of what `answer` takes."""
-        if not self._one.lock.acquire(blocking=False):
-            return self._prediction(self._run(self._outputs, self._feed([[value] for value in row], 1), None))
-        try:
-            return self._prediction(self._one.run(row))
-        finally:
-            self._one.lock.release()
+        return self._prediction(*self._row(row))
 
-    def _feed(self, columns: Sequence[Values], rows: int) -> dict[str, Any]:
-        import numpy as np
-
-        feed: dict[str, Any] = {}
-        if self._number:
-            numbers = np.array([columns[i] for i in self._number], dtype=np.float64)  # None becomes NaN
-            np.clip(numbers, -wire.FLOAT32_MAX, wire.FLOAT32_MAX, out=numbers)
-            narrow = numbers.astype(np.float32).reshape(len(self._number), rows, 1)
-            feed.update(zip((self._names[i] for i in self._number), narrow, strict=True))
-        for i in self._text:
-            texts = np.array([wire.NULL_TEXT if v is None else v for v in columns[i]], dtype=object)
-            feed[self._names[i]] = texts.reshape(rows, 1)
-        return feed
-
-    def _prediction(self, outputs: Sequence[Any]) -> Prediction:
-        if self.signature.task == "regression":
-            values = outputs[0]
-            return Prediction(values=values.reshape(-1).tolist())
-        labels, probabilities = outputs[0], outputs[1]
-        return Prediction(
-            labels=self._classes.texts(labels.tolist()),
-            probabilities=probabilities.tolist(),
-            classes=self.signature.classes,
-        )
+    def _prediction(self, labels: list[Any], scores: list[Any]) -> Prediction:
+        if not labels:
+            return Prediction(values=scores)
+        return Prediction(labels=self._classes.texts(labels), probabilities=scores, classes=self.signature.classes)
 
 
 class _Classes:
@@ -170,10 +141,7 @@ def load(source: Path | Mapping[str, bytes], pinned: str) -> Model:
         if data is not None:  # a bundle may leave out the card; what is there must be right
             _verify(role, data, expected)
             files[role] = data
-    if GRAPH not in files:
-        raise Corrupt(f"{GRAPH} is missing from the model", hint="toolkit deploy")
-    graph.check(files[GRAPH])
-    model = Model(manifest, pinned, session.opened(files.pop(GRAPH)), files)
+    model = Model(manifest, pinned, engine.opened(files, manifest.signature), files)
     _warm_up(model)
     return model
 

@@ -1,0 +1,93 @@
+"""What computes the answers of a model: onnxruntime over the walked graph, or tables (`compiled`), by what is there.
+
+Both take wire values and give plain lists, so that nothing above knows which it is. Each is imported only where it is
+used: a compiled model needs neither onnxruntime nor numpy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from toolkit.domain import wire
+from toolkit.domain.errors import Corrupt
+from toolkit.domain.records import Signature
+
+GRAPH = "model.onnx"
+PROGRAM = "compiled"
+Values = Sequence[float | int | bool | str | None]
+Answers = tuple[list[Any], list[Any]]
+
+
+class Engine(Protocol):
+    """([label, ...], [probabilities, ...]), or ([], [value, ...]) of a regression. None is null. Called from several
+    threads at once."""
+
+    def rows(self, columns: Sequence[Values], rows: int) -> Answers: ...
+
+    def row(self, row: Sequence[Any]) -> Answers: ...
+
+
+def opened(files: dict[str, bytes], signature: Signature) -> Engine:
+    """The graph where it is there, else the compiled form; both are taken out of `files` (role -> verified bytes).
+
+    Raises Corrupt (neither is there, or it is not of this signature), MissingExtra.
+    """
+    onnx, program = files.pop(GRAPH, None), files.pop(PROGRAM, None)
+    if onnx is not None:
+        from toolkit.serving import graph, session
+
+        graph.check(onnx)
+        return Graph(session.opened(onnx), signature)
+    if program is not None:
+        from toolkit.serving import compiled
+
+        return compiled.read(program, signature)
+    raise Corrupt(f"{GRAPH} is missing from the model", hint="toolkit deploy")
+
+
+class Graph:
+    """An onnxruntime session. One row goes through buffers made once, many as a feed."""
+
+    def __init__(self, session: Any, signature: Signature) -> None:
+        from toolkit.serving import session as sessions
+        from toolkit.serving.onerow import OneRow
+
+        self._outputs = sessions.outputs(session, signature)
+        self._run = sessions.unchecked(session)
+        kinds = [wire.kind(feature.dtype) for feature in signature.features]
+        self._number = [i for i, kind in enumerate(kinds) if kind == "number"]
+        self._text = [i for i, kind in enumerate(kinds) if kind == "text"]
+        self._names = [feature.name for feature in signature.features]
+        self._one = OneRow(session, self._outputs, signature.features)
+
+    def rows(self, columns: Sequence[Values], rows: int) -> Answers:
+        return _lists(self._run(self._outputs, self._feed(columns, rows), None))
+
+    def row(self, row: Sequence[Any]) -> Answers:
+        if not self._one.lock.acquire(blocking=False):
+            return self.rows([[value] for value in row], 1)
+        try:
+            return _lists(self._one.run(row))
+        finally:
+            self._one.lock.release()
+
+    def _feed(self, columns: Sequence[Values], rows: int) -> dict[str, Any]:
+        import numpy as np
+
+        feed: dict[str, Any] = {}
+        if self._number:
+            numbers = np.array([columns[i] for i in self._number], dtype=np.float64)  # None becomes NaN
+            np.clip(numbers, -wire.FLOAT32_MAX, wire.FLOAT32_MAX, out=numbers)
+            narrow = numbers.astype(np.float32).reshape(len(self._number), rows, 1)
+            feed.update(zip((self._names[i] for i in self._number), narrow, strict=True))
+        for i in self._text:
+            texts = np.array([wire.NULL_TEXT if v is None else v for v in columns[i]], dtype=object)
+            feed[self._names[i]] = texts.reshape(rows, 1)
+        return feed
+
+
+def _lists(found: Sequence[Any]) -> Answers:
+    if len(found) == 1:
+        return [], found[0].reshape(-1).tolist()
+    return found[0].tolist(), found[1].tolist()
