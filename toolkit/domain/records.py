@@ -209,6 +209,7 @@ class Release(Record, frozen=True, kw_only=True):
     url: str = ""
     reason: str = "deploy"
     configuration: str = ""  # digest of everything else that was desired
+    source: Literal["baked", "bucket"] = "baked"  # bucket: the function reads this journal and serves what it names
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):

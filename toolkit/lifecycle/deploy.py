@@ -1,7 +1,10 @@
 """Deploy a model version: build its bundles, plan against what is there, carry it out, record the release.
 
-The inference function has the model baked in and its digest pinned in the configuration; the drift check is a function
-of its own on a schedule. One lease per endpoint keeps two deployments apart; a dead one's lease runs out.
+The inference function has the model baked in and its digest pinned in the configuration; with `serve.model = "bucket"`
+it has the trusted keys pinned there instead and serves what the endpoint's journal names, so that from then on a
+promotion is one entry (`switch.announce`). Either way the version is checked against the trust root first, and the
+bundles are signed where a key is at hand. The drift check is a function of its own on a schedule. One lease per
+endpoint keeps two deployments apart; a dead one's lease runs out.
 """
 
 from __future__ import annotations
@@ -10,13 +13,15 @@ import platform
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from toolkit import resources
 from toolkit.domain import digest, times
 from toolkit.domain.plan import Desired, Plan
 from toolkit.domain.records import ModelVersion, Release
 from toolkit.domain.specs import FunctionSpec, ScheduleSpec
 from toolkit.engine import executor, planner
-from toolkit.lifecycle import access, find
+from toolkit.lifecycle import access, find, sign, trust
 from toolkit.lifecycle.lock import exclusively
 from toolkit.lifecycle.naming import endpoint, function_name, releases
 from toolkit.lifecycle.runtime import runtime
@@ -42,6 +47,7 @@ class Deployment:
 class _Wanted:
     version: ModelVersion
     inference: FunctionSpec
+    drift: FunctionSpec
     desired: list[Desired]
     warnings: list[str]
 
@@ -58,12 +64,16 @@ def plan(ctx: Context, version: int | None = None) -> Plan:
 
 
 def run(ctx: Context, version: int | None = None, *, reason: str = "deploy") -> Deployment:
-    """Raises NotFound (no such version), PlanError (the target cannot), Locked (another deployment is at work)."""
+    """Raises NotFound (no such version), PlanError (the target cannot), Locked (another deployment is at work),
+    Untrusted (a signature is missing or wrong, or the policy forbids to go back)."""
     wanted = _wanted(ctx, version)
     journal = releases(ctx)
     op = digest.of_value([ctx.actor, ctx.clock(), wanted.version.digest])[:20]
     with exclusively(ctx):
         made = planner.plan(ctx.target, wanted.desired, resources.observe(ctx), ctx.provider, wanted.warnings)
+        _sign(ctx, wanted)
+        if from_bucket(ctx) and journal.current() is None:  # what the function asks for when it starts
+            journal.record(_release(ctx, wanted, "", "", reason), op=f"{op}/first")
         executor.execute(ctx, made, journal, op)
         state = ctx.functions.observe(wanted.inference.name)
         release = _release(ctx, wanted, state.url, _version_of(state.spec_digests, wanted.inference), reason)
@@ -72,6 +82,17 @@ def run(ctx: Context, version: int | None = None, *, reason: str = "deploy") -> 
             journal.record(release, op=f"{op}/release")
     notes = [f"warning: {warning}" for warning in made.warnings]
     return Deployment(made, release, state.url, [*notes, *_how_to_stop(ctx)])
+
+
+def from_bucket(ctx: Context) -> bool:
+    return ctx.project.serve.model == "bucket"
+
+
+def _sign(ctx: Context, wanted: _Wanted) -> None:
+    inside = "" if from_bucket(ctx) else wanted.version.digest
+    version = None if from_bucket(ctx) else wanted.version
+    sign.bundle(ctx, version, wanted.inference.name, wanted.inference.bundle, inside)
+    sign.bundle(ctx, None, wanted.drift.name, wanted.drift.bundle, "")
 
 
 def _version_of(spec_digests: dict[str, str], spec: FunctionSpec) -> str:
@@ -92,11 +113,12 @@ def _release(ctx: Context, wanted: _Wanted, url: str, function_version: str, rea
         url=url,
         reason=reason,
         configuration=function.spec_digest(wanted.inference),
+        source=ctx.project.serve.model,
     )
 
 
 def _content(release: Release) -> tuple[Any, ...]:
-    return (release.model_digest, release.configuration, release.function_version, release.url)
+    return (release.model_version, release.model_digest, release.configuration, release.function_version, release.url)
 
 
 def _how_to_stop(ctx: Context) -> list[str]:
@@ -106,6 +128,7 @@ def _how_to_stop(ctx: Context) -> list[str]:
 
 def _wanted(ctx: Context, number: int | None) -> _Wanted:
     chosen = find.version(ctx, number if number is not None else "champion")
+    trust.check(ctx, chosen)
     inference_zip = _inference_bundle(ctx, chosen)
     drift_zip = _build(ctx, "drift_check", {})
     inference, drift = _inference(ctx, chosen, inference_zip), _drift(ctx, drift_zip)
@@ -113,7 +136,7 @@ def _wanted(ctx: Context, number: int | None) -> _Wanted:
         name=function_name(ctx, "drift"), expression=ctx.project.monitor.schedule, function=drift.name,
         event={"endpoint": endpoint(ctx)}, tags=ctx.tags(),
     )  # fmt: skip
-    what = f"model {chosen.version}"
+    what = "the model from the bucket" if from_bucket(ctx) else f"model {chosen.version}"
     desired = [
         _bundle(ctx, inference_zip, f"inference with {what}"),
         _bundle(ctx, drift_zip, "drift check"),
@@ -123,7 +146,8 @@ def _wanted(ctx: Context, number: int | None) -> _Wanted:
         route.desired(drift.name, function.spec_digest(drift), "all calls"),
         schedule.desired(tick),
     ]
-    return _Wanted(chosen, inference, list({(d.kind, d.name): d for d in desired}.values()), access.warnings(ctx))
+    unique = list({(d.kind, d.name): d for d in desired}.values())
+    return _Wanted(chosen, inference, drift, unique, [*access.warnings(ctx), *trust.warnings(ctx)])
 
 
 def _bundle(ctx: Context, built: Bundle, what: str) -> Desired:
@@ -133,6 +157,8 @@ def _bundle(ctx: Context, built: Bundle, what: str) -> Desired:
 
 
 def _inference_bundle(ctx: Context, version: ModelVersion) -> Bundle:
+    if from_bucket(ctx):
+        return _build(ctx, "inference", {})
     blobs = Blobs(ctx.store)
     files = find.manifest(ctx, version).files
     model_files = {"manifest.json": blobs.get(version.digest), **{role: blobs.get(d) for role, d in files.items()}}
@@ -168,17 +194,20 @@ def _python(ctx: Context) -> str:
 
 def _inference(ctx: Context, version: ModelVersion, built: Bundle) -> FunctionSpec:
     serve = ctx.project.serve
-    values = {
+    values: dict[str, Any] = {
         "limits": {"max_rows": serve.max_rows, "max_body": times.megabytes(serve.max_body) * 1024**2},
         # a function is frozen once it has answered: a flush has to be done by then
         "capture": {"features": serve.capture.features, "wait": CAPTURE_WAIT_SECONDS},
         "replay": serve.replay,
         "auth": access.auth(ctx),
     }
+    pinned: dict[str, Any] = {"model_version": version.version, "model_digest": version.digest}
+    if from_bucket(ctx):  # then no version is part of the configuration: a promotion changes nothing here
+        values["bucket"] = {"trust": msgspec.to_builtins(trust.for_function(ctx)), "seconds": serve.swap_seconds}
+        pinned = {}
     environment = runtime(
-        ctx, ports=("store",), endpoint=endpoint(ctx), model=ctx.project.model_name, model_version=version.version,
-        model_digest=version.digest, values=values,
-    )  # fmt: skip
+        ctx, ports=("store",), endpoint=endpoint(ctx), model=ctx.project.model_name, values=values, **pinned
+    )
     return _function(ctx, "inference", built, environment, concurrency=serve.concurrency)
 
 

@@ -1,7 +1,8 @@
 """Move an alias to a model version, once its gates pass.
 
 Promotion is one journal entry. Whoever appends first wins; the loser is told who did. Compared is with who holds the
-alias: where that changes while the gates are judged, the promotion is a conflict and not a surprise.
+alias: where that changes while the gates are judged, the promotion is a conflict and not a surprise. A champion needs
+the signature that a deployment would ask for; an endpoint that reads its model from the bucket serves it from then on.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 from toolkit.domain.errors import ConfigError
 from toolkit.domain.records import ModelVersion
-from toolkit.lifecycle import evaluate, find
+from toolkit.lifecycle import evaluate, find, switch, trust
 from toolkit.ports.context import Context
 from toolkit.quality import gates as judge
 from toolkit.quality.gates import GateResult
@@ -26,6 +27,7 @@ class Promoted:
     version: int
     previous: int
     gates: tuple[GateResult, ...]
+    endpoint: str = ""  # that serves it now, without a deployment
 
 
 def run(
@@ -34,13 +36,16 @@ def run(
     """Promote `version` (default: the latest) of the project's model.
 
     Raises GateFailed (each gate that refuses, with measured value and threshold), NotFound, Conflict (the winner),
-    DataError (the champion cannot be measured on the candidate's rows), ConfigError (no gates and no reason).
+    DataError (the champion cannot be measured on the candidate's rows), ConfigError (no gates and no reason), Untrusted
+    (a champion without a valid signature where one is required).
     """
     if not gates and not reason:
         raise ConfigError("promoting past the gates needs a reason, which is recorded", hint="--no-gates --reason WHY")
     candidate = find.version(ctx, "latest" if version is None else version)
     registry = Registry(ctx.store, ctx.project.model_name)
     holder = registry.holder(alias)
+    if alias == CHAMPION:
+        trust.check(ctx, candidate, back=ctx.project.serve.model == "bucket")
     judged = _judged(ctx, candidate, registry.holder(CHAMPION)) if gates else []
     moved = registry.move(
         alias,
@@ -51,7 +56,8 @@ def run(
         op=uuid.uuid4().hex,
         time=ctx.clock(),
     )
-    return Promoted(alias, moved.version, moved.previous, tuple(judged))
+    served = switch.announce(ctx, candidate, reason=f"promoted: {moved.reason}") if alias == CHAMPION else None
+    return Promoted(alias, moved.version, moved.previous, tuple(judged), served.endpoint if served else "")
 
 
 def _judged(ctx: Context, candidate: ModelVersion, champion: ModelVersion | None) -> list[GateResult]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit.domain import times
-from toolkit.domain.errors import DataError, GateFailed, TrainingFailed
+from toolkit.domain.errors import DataError, GateFailed, TrainingFailed, Untrusted
 from toolkit.lifecycle import deploy, ingest, naming, promote, train
 from toolkit.lifecycle.lock import exclusively
 from toolkit.ports.context import Context
@@ -73,7 +73,9 @@ def _turn(ctx: Context, reason: str, window: str) -> Turn:
         done = promote.run(ctx, result.version, reason=f"{reason} {window}".strip())
     except GateFailed as refused:
         return Turn("stayed", str(refused), trained=True, run=result)
+    except Untrusted as refused:  # trained where no key is: a person with one vouches for it
+        return Turn("challenger", f"{refused}; {refused.hint}", trained=True, run=result)
     compared = "; ".join(g.why for g in done.gates if g.gate == "max_drop")
-    if naming.releases(ctx).current() is not None:
+    if naming.releases(ctx).current() is not None and not done.endpoint:
         deploy.run(ctx, result.version, reason=reason)
     return Turn("promoted", f"version {result.version} is champion: {compared or 'its gates passed'}", True, result)

@@ -1,4 +1,8 @@
-"""Go back: one journal entry moves the alias, one call moves the traffic. Nothing is built, nothing is uploaded."""
+"""Another version at once: nothing is built, nothing is uploaded.
+
+One journal entry moves the alias; then one call moves the traffic to a function version that is still there. Where the
+model is read from the bucket there is no call: the entry that says what is served is what the function looks at.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +11,22 @@ from typing import Any
 import msgspec
 
 from toolkit.domain.errors import NotFound
-from toolkit.domain.records import Release
-from toolkit.lifecycle import naming
+from toolkit.domain.records import ModelVersion, Release
+from toolkit.lifecycle import find, naming, trust
 from toolkit.lifecycle import rollback as registry_rollback
 from toolkit.ports.context import Context
+from toolkit.state.registry import CHAMPION, Registry
 
 
 def rollback(ctx: Context, *, version: int | None = None, reason: str = "by hand") -> dict[str, Any]:
     """The champion is the previous one again (or `version`), and the endpoint serves it, if there is one.
 
-    NotFound: there is no earlier champion, or what should serve was never deployed (then deploy it).
+    NotFound: there is no earlier champion, or what should serve was never deployed (then deploy it). Untrusted: the
+    policy forbids to go back, or the version's signature does not hold; then nothing was moved.
     """
+    target = version if version is not None else Registry(ctx.store, ctx.project.model_name).previous(CHAMPION)
+    if target:
+        trust.check(ctx, find.version(ctx, target))
     moved = registry_rollback.run(ctx, version=version, reason=reason)
     release = activate(ctx, moved.version, reason=f"rollback: {reason}")
     return {
@@ -38,6 +47,8 @@ def activate(ctx: Context, version: int, *, reason: str) -> Release | None:
         return None
     if current.model_version == version:
         return current
+    if current.source == "bucket":
+        return announce(ctx, find.version(ctx, version), reason=reason)
     earlier = [r.release for r in releases.history() if r.release.model_version == version]
     if not earlier:
         raise NotFound(
@@ -51,5 +62,22 @@ def activate(ctx: Context, version: int, *, reason: str) -> Release | None:
     return released
 
 
-def _content(release: Release | None) -> tuple[str, str] | None:
-    return (release.function, release.function_version) if release else None
+def announce(ctx: Context, version: ModelVersion, *, reason: str) -> Release | None:
+    """Say what an endpoint that reads its model from the bucket serves from now on. None: there is none such.
+
+    Untrusted: the function would refuse it, so it is not said.
+    """
+    releases = naming.releases(ctx)
+    current = releases.current()
+    if current is None or current.source != "bucket":
+        return None
+    trust.check(ctx, version)
+    released = msgspec.structs.replace(
+        current, model_version=version.version, model_digest=version.digest, reason=reason
+    )
+    releases.record(released, rollback=_content(releases.previous()) == _content(released))
+    return released
+
+
+def _content(release: Release | None) -> tuple[str, str, int] | None:
+    return (release.function, release.function_version, release.model_version) if release else None

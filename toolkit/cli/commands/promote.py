@@ -26,9 +26,11 @@ def command(session: Session, version: int | None, alias: str, no_gates: bool, r
     text = f"{ctx.project.model_name} version {done.version} is {alias}" + (
         f" (was {done.previous})" if done.previous else ""
     )
+    if done.endpoint:
+        text += f"\n{done.endpoint} serves it within {ctx.project.serve.swap_seconds:g} s"
     session.emit(
         "promote.v1",
         {"model": ctx.project.model_name, "alias": alias, "version": done.version, "previous": done.previous,
-         "gates": done.gates},
+         "gates": done.gates, "endpoint": done.endpoint},
         lambda: text + ("\n" + table(("metric", "gate", "value", "threshold", "result"), rows) if rows else ""),
     )  # fmt: skip
