@@ -14,7 +14,10 @@ from toolkit.state.runindex import RunView
 
 
 def run(ctx: Context, view: RunView, *, reused: bool = False) -> ModelVersion:
-    """The version that this run made; not signed again where it was `reused` from before. Conflict for a run that has not succeeded."""
+    """The version that this run made; one that was `reused` from before is not signed in passing.
+
+    Conflict for a run that has not succeeded.
+    """
     if view.end is None or view.end.status != "succeeded":
         raise Conflict(f"run {view.id} is {view.status}: only a succeeded run has a model", hint="toolkit runs show")
     version = Registry(ctx.store, view.spec.model).register(
