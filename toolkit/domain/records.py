@@ -150,6 +150,21 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     label_mismatches: int
 
 
+class Compiled(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the model has a compiled form (the file "compiled"), which needs neither numpy nor onnxruntime.
+
+    Where it has: the largest difference to the ONNX model, seen on how many rows (every label was equal), and `work`,
+    the elementary steps that one row takes. Where it has not: why, in `reason`.
+    """
+
+    reason: str = ""
+    rows: int = 0
+    adversarial_rows: int = 0
+    max_difference: float = 0.0
+    tolerance: float = 0.0
+    work: int = 0
+
+
 class SliceMetric(msgspec.Struct, frozen=True, kw_only=True):
     column: str
     value: str
@@ -160,8 +175,9 @@ class SliceMetric(msgspec.Struct, frozen=True, kw_only=True):
 class ModelManifest(Record, frozen=True, kw_only=True):
     """A model, whole: what its files are and what is known of it. Its digest is the model's digest.
 
-    `files` maps a role to a blob digest: "model.onnx", "profile" (baseline), "sample" (test rows as JSON, for
-    `invoke --sample`), "card" (Markdown). Holds no time and no actor, so that equal training gives an equal digest.
+    `files` maps a role to a blob digest: "model.onnx", "compiled" (where there is one), "profile" (baseline), "sample"
+    (test rows as JSON, for `invoke --sample`), "card" (Markdown). Holds no time and no actor, so that equal training
+    gives an equal digest.
     """
 
     KIND: ClassVar[str] = "model"
@@ -173,6 +189,7 @@ class ModelManifest(Record, frozen=True, kw_only=True):
     metrics: dict[str, float]
     slices: tuple[SliceMetric, ...] = ()
     parity: Parity | None = None
+    compiled: Compiled | None = None
     dataset: str
     dataset_version: str
     code: str

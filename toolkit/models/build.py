@@ -16,6 +16,7 @@ from toolkit.domain import codec, digest, wire
 from toolkit.domain.records import ModelManifest, RunSpec, Schema, Signature
 from toolkit.models import measure, served
 from toolkit.models.card import card
+from toolkit.models.compile.proof import attempt
 from toolkit.models.data import TrainingData, label_column, wire_frame
 from toolkit.models.export import to_onnx
 from toolkit.models.native import Answers, native
@@ -26,7 +27,7 @@ from toolkit.models.signature import signature
 if TYPE_CHECKING:
     import polars as pl
 
-GRAPH, PROFILE, SAMPLE, CARD = "model.onnx", "profile", "sample", "card"
+GRAPH, PROGRAM, PROFILE, SAMPLE, CARD = "model.onnx", "compiled", "profile", "sample", "card"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ def build_model(
     tested = measure.known(test, label, signed)
     wired = wire_frame(tested, signed.features)
     parity = certify(asked, lambda rows: served.answer(model, rows), signed.features, wired, tolerance)
+    compiled, program = attempt(onnx, model, wired)
     answers = served.answer(model, wired)
     truth = measure.truth(tested, label, signed)
     files = {
@@ -75,6 +77,8 @@ def build_model(
         PROFILE: _baseline(signed, schema, train, tested, answers, truth),
         SAMPLE: sample(tested, signed.features),
     }
+    if program is not None:
+        files[PROGRAM] = program
     manifest = ModelManifest(
         model=spec.model,
         signature=signed,
@@ -83,6 +87,7 @@ def build_model(
         metrics=measure.metrics(signed, answers, truth),
         slices=measure.slices(signed, answers, truth, tested, slices),
         parity=parity,
+        compiled=compiled,
         dataset=spec.dataset,
         dataset_version=spec.dataset_version,
         code=spec.code,

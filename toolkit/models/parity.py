@@ -45,18 +45,18 @@ def certify(
 ) -> Parity:
     """Compare on `rows` (held-out, wire values) and on adversarial rows made from them, as the signature's `features`
     allow. Raises ParityFailed."""
-    rows = _spread(rows, HELD_OUT)
+    rows = evenly(rows, HELD_OUT)
     probes = list(adversarial(features, rows))
-    made = _made(rows, probes)
+    probed = made(rows, probes)
     spread = 0.0
     differences, flips = [], 0
-    for asked, of in ((rows, None), (made, probes)):
+    for asked, of in ((rows, None), (probed, probes)):
         if asked.is_empty():
             continue
         expected = _native_answers(native, asked, of)
         spread = spread or float(expected.scores.std()) or 1.0  # of the held-out rows, for both
         got = exported(asked)
-        apart = _differences(expected, got, spread)
+        apart = distances(expected, got, spread)
         flipped = _flipped(expected, got, tolerance)
         _refuse(native, asked, of, expected, got, apart, flipped, tolerance)
         differences.append(float(apart.max()))
@@ -103,7 +103,8 @@ def _values(feature: Feature, seen: pl.Series) -> Iterator[tuple[str, float | st
             yield f"{neighbour:.9g}", float(neighbour)
 
 
-def _made(rows: pl.DataFrame, probes: Sequence[Probe]) -> pl.DataFrame:
+def made(rows: pl.DataFrame, probes: Sequence[Probe]) -> pl.DataFrame:
+    """The rows that the probes describe, in their order."""
     import polars as pl
 
     made = rows[[probe.base for probe in probes]]
@@ -121,7 +122,7 @@ def _null(feature: Feature) -> float | str:
     return wire.NULL_TEXT if wire.kind(feature.dtype) == "text" else wire.NULL_NUMBER
 
 
-def _spread(rows: pl.DataFrame, limit: int) -> pl.DataFrame:
+def evenly(rows: pl.DataFrame, limit: int) -> pl.DataFrame:
     """At most `limit` rows, evenly over all of them."""
     return rows if len(rows) <= limit else rows.gather_every(-(-len(rows) // limit))
 
@@ -137,7 +138,7 @@ def _native_answers(native: Native, asked: pl.DataFrame, probes: Sequence[Probe]
         ) from error
 
 
-def _differences(expected: Answers, got: Answers, spread: float) -> np.ndarray[Any, Any]:
+def distances(expected: Answers, got: Answers, spread: float) -> np.ndarray[Any, Any]:
     """One number a row; infinite where one answers NaN and the other does not."""
     import numpy as np
 

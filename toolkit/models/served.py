@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 CHUNK = 20_000  # rows asked at once: the loader takes Python lists
 
 
-def loaded(name: str, signature: Signature, onnx: bytes) -> serving.Model:
-    """The exported bytes as the endpoint will have them, before the rest of the model is known."""
+def loaded(name: str, signature: Signature, content: bytes, role: str = serving.GRAPH) -> serving.Model:
+    """The exported (or compiled) bytes as the endpoint will have them, before the rest of the model is known."""
     provisional = ModelManifest(
         model=name,
         signature=signature,
-        files={serving.GRAPH: digest.of_bytes(onnx)},
-        sizes={serving.GRAPH: len(onnx)},
+        files={role: digest.of_bytes(content)},
+        sizes={role: len(content)},
         metrics={},
         dataset="",
         dataset_version="",
@@ -29,7 +29,7 @@ def loaded(name: str, signature: Signature, onnx: bytes) -> serving.Model:
         split=Split(),
     )
     manifest = codec.encode(provisional)
-    return serving.load({serving.MANIFEST: manifest, serving.GRAPH: onnx}, digest.of_bytes(manifest))
+    return serving.load({serving.MANIFEST: manifest, role: content}, digest.of_bytes(manifest))
 
 
 def answer(model: serving.Model, wired: pl.DataFrame) -> Answers:

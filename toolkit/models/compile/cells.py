@@ -32,11 +32,12 @@ class Tensor:
 
 @dataclass
 class Builder:
-    """`width` is how many values the row itself has; steps add behind them."""
+    """`width` is how many values the row itself has; steps add behind them. `work`: elementary steps of one row."""
 
     width: int
     constants: list[Any] = field(default_factory=list)
     steps: list[tuple[Any, ...]] = field(default_factory=list)
+    work: float = 0.0
     _numbers: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def constant(self, values: Any, kind: Kind) -> Tensor:
@@ -63,9 +64,11 @@ class Builder:
     def numbers(self, tensor: Tensor) -> list[Any]:
         return list(self.values(tensor).reshape(-1))
 
-    def step(self, name: str, *arguments: Any, outputs: int) -> Places:
-        """Add a step; where its results will lie. Arrays among the arguments are places."""
+    def step(self, name: str, *arguments: Any, outputs: int, work: float = 0.0) -> Places:
+        """Add a step; where its results will lie. Arrays among the arguments are places. `work`: where it is more than
+        what it reads."""
         self.steps.append((name, *arguments))
+        self.work += work or sum(a.size for a in arguments if isinstance(a, np.ndarray))
         first, self.width = self.width, self.width + outputs
         return np.arange(first, first + outputs, dtype=np.int64)
 

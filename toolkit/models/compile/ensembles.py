@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -80,9 +81,9 @@ def _scores(build: Builder, node: Node, x: Tensor, side: str, outputs: int) -> T
         raise NotCompilable("trees with a base value for some outputs")
     tables = [table("i", forest.roots), table("i", forest.feature), table("f", forest.value), table("i", forest.left)]
     used = x.places.reshape(-1).copy()
-    found = build.step(
-        "trees", used, table("f", base), *tables, table("i", forest.right), forest.leaves(outputs), outputs=outputs
-    )
+    tables += [table("i", forest.right)]
+    leaves = forest.leaves(outputs)
+    found = build.step("trees", used, table("f", base), *tables, leaves, outputs=outputs, work=forest.work())
     return Tensor(found.reshape(1, -1), "float32")
 
 
@@ -164,6 +165,20 @@ class _Forest:
         self.value.append(value)
         self.left.append(left)
         self.right.append(right)
+
+    def work(self) -> float:
+        """Nodes that a row meets on its way, if every leaf of a tree were as likely as the others."""
+        depth, total = [0] * len(self.feature), 0.0
+        bounds = [*self.roots, len(self.feature)]
+        for first, last in pairwise(bounds):
+            met = []
+            for n in range(first, last):
+                if self.feature[n] < 0:
+                    met.append(depth[n] + 1)
+                else:
+                    depth[self.left[n]] = depth[self.right[n]] = depth[n] + 1
+            total += sum(met) / max(len(met), 1)
+        return total
 
     def leaves(self, outputs: int) -> tuple[bytes, bytes, bytes]:
         """(targets, weights, spans) as `serving.steps` has them."""

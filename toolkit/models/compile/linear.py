@@ -68,7 +68,6 @@ def weighted(build: Builder, x: Tensor, weights: object, bias: object) -> Tensor
     flat, offsets = np.asarray(weights, dtype=np.float32), np.asarray(bias, dtype=np.float32)
     if flat.size != x.places.size * offsets.size:
         raise NotCompilable("weights that do not fit their inputs")
-    found = build.step(
-        "linear", x.places.reshape(-1).copy(), table("f", flat), table("f", offsets), outputs=offsets.size
-    )
+    places, tables = x.places.reshape(-1).copy(), (table("f", flat), table("f", offsets))
+    found = build.step("linear", places, *tables, outputs=offsets.size, work=places.size + flat.size / 2)
     return Tensor(found.reshape(1, -1), "float32")

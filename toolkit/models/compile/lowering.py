@@ -81,8 +81,8 @@ OPERATORS: dict[str, Callable[..., Any]] = {
 }
 
 
-def compiled(onnx: bytes, signature: Signature) -> bytes:
-    """The program of a canonical graph (`models.graph`), equal bytes for equal graphs. Raises NotCompilable."""
+def compiled(onnx: bytes, signature: Signature) -> tuple[bytes, int]:
+    """(the program of a graph, the elementary steps that one row takes); equal for equal graphs. NotCompilable."""
     graph = onnxfile.read(onnx)
     build = Builder(width=len(signature.features))
     tensors = _inputs(signature, build)
@@ -98,7 +98,7 @@ def compiled(onnx: bytes, signature: Signature) -> bytes:
         label=None if label is None else build.final([label])[0],
         scores=tuple(build.final(scores)),
     )
-    return serving.encode(program)
+    return serving.encode(program), round(build.work)
 
 
 def _inputs(signature: Signature, build: Builder) -> dict[str, Tensor]:
