@@ -2,8 +2,7 @@ from typing import Any
 
 from toolkit.adapters.memory.store import MemoryStore
 from toolkit.domain.records import DriftReport
-from toolkit.state import keys
-from toolkit.state.reports import Reports, profiles_between
+from toolkit.state.reports import Reports
 
 DIGEST = "1" * 64
 
@@ -29,10 +28,3 @@ def test_reports_by_window_and_by_time(store: MemoryStore) -> None:
         reports.create(report(day))
     assert list(reports.list()) == [report(1), report(2), report(3)]
     assert reports.latest() == report(2)
-
-
-def test_profiles_of_a_window(store: MemoryStore) -> None:
-    for hour in range(5):
-        store.put(keys.profile("prod", "flights", DIGEST, f"2013-07-01T0{hour}:00:00Z", "w"), b"%d" % hour)
-    found = profiles_between(store, "prod", "flights", DIGEST, "2013-07-01T01:00:00Z", "2013-07-01T03:00:00Z")
-    assert list(found) == [b"1", b"2"]

@@ -26,6 +26,7 @@ def on_event(event: dict[str, Any]) -> dict[str, Any]:
     if checked.report.verdict == "drift" and ctx.project.retrain.on_drift:
         job = ask_for_retrain(ctx, told, checked.report.window.partition("/")[2])
     gc.expire(ctx)
+    gc.compact(ctx)
     answer = {"report": checked.report, "incident": checked.incident, "new": checked.new, "retrain": job}
     plain: dict[str, Any] = msgspec.to_builtins(answer)
     return plain

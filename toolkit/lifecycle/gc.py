@@ -1,6 +1,6 @@
 """Housekeeping: what has outlived its use goes; what decides anything (journals, models, datasets, runs) stays.
 
-The drift check's tick lets captures expire by itself; `toolkit gc` does all of it.
+The drift check's tick lets captures expire and counts be compacted by itself; `toolkit gc` does all of it.
 """
 
 from __future__ import annotations
@@ -9,19 +9,22 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from toolkit.domain import times
-from toolkit.lifecycle import naming
+from toolkit.lifecycle import find, naming
 from toolkit.ports.context import Context
 from toolkit.ports.store import Meta
-from toolkit.state import keys
+from toolkit.quality.baseline import from_bytes
+from toolkit.state import keys, profiles
+from toolkit.state.blobs import Blobs
 from toolkit.state.runs import Runs
 
 KEPT_IDLE = 5  # published versions of a function without traffic: what a rollback can still reach
 
 
 def run(ctx: Context) -> dict[str, int]:
-    """{"captures", "versions", "runs_compacted"}: how many of each."""
+    """{"captures", "profiles_compacted", "versions", "runs_compacted"}: how many of each."""
     return {
         "captures": expire(ctx),
+        "profiles_compacted": compact(ctx, most=10_000),
         "versions": _old_versions(ctx),
         "runs_compacted": Runs(ctx.store).compact(at_least=1),
     }
@@ -36,6 +39,20 @@ def expire(ctx: Context) -> int:
     for key in expired:
         ctx.store.delete(key)
     return len(expired)
+
+
+def compact(ctx: Context, *, most: int = 48) -> int:
+    """Add up the counts of hours and days gone by, of what is served now and was before; `most` periods at a time."""
+    done = 0
+    released = {r.release.model_digest: r.release.model_version for r in naming.releases(ctx).history()}
+    for model_digest, version in released.items():
+        role = find.manifest(ctx, find.version(ctx, version)).files.get("profile")
+        if role and done < most:
+            baseline, room = from_bytes(Blobs(ctx.store).get(role)), most - done
+            done += profiles.compact(
+                ctx.store, ctx.target, naming.endpoint(ctx), baseline, model_digest, now=ctx.clock(), most=room
+            )
+    return done
 
 
 def _before(ctx: Context, prefix: str, stop: str) -> Iterator[Meta]:

@@ -20,10 +20,10 @@ from toolkit.ports.context import Context
 from toolkit.quality import drift
 from toolkit.quality.baseline import from_bytes
 from toolkit.quality.merge import merge
-from toolkit.state import keys
+from toolkit.state import keys, profiles
 from toolkit.state.blobs import Blobs
 from toolkit.state.incidents import Incidents
-from toolkit.state.reports import Reports, profiles_between
+from toolkit.state.reports import Reports
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _check(ctx: Context, release: Release, start: str, end: str) -> DriftReport:
     blobs, watch = Blobs(ctx.store), ctx.project.monitor
     manifest = find.manifest(ctx, find.version(ctx, release.model_version))
     baseline = from_bytes(blobs.get(manifest.files["profile"]))
-    shards = profiles_between(ctx.store, ctx.target, release.endpoint, release.model_digest, start, end)
+    shards = profiles.between(ctx.store, ctx.target, release.endpoint, release.model_digest, start, end)
     merged = merge(shards, baseline)
     found = drift.check(baseline, merged, min_rows=watch.min_rows, effect=watch.effect)
     measured = realised.between(ctx, release, manifest.signature, start, end)

@@ -1,4 +1,4 @@
-"""Drift reports, one per (window, model), and the profiles of a window that they are made from."""
+"""Drift reports, one per (window, model)."""
 
 from __future__ import annotations
 
@@ -34,15 +34,3 @@ class Reports:
             return None
         key = max(metas, key=lambda meta: meta.modified).key
         return codec.decode(patiently(lambda: self._store.get(key)).data, DriftReport, where=key)
-
-
-def profiles_between(
-    store: Store, target: str, endpoint: str, model_digest: str, start: str, end: str
-) -> Iterator[bytes]:
-    """Every flush of counts whose hour begins in [start, end): one listing, one small read each."""
-    prefix = keys.profiles(target, endpoint, model_digest)
-    stop = f"{prefix}{keys.stamp(end)}"
-    for meta in store.list(prefix, after=f"{prefix}{keys.stamp(start)}"):
-        if meta.key >= stop:
-            return
-        yield patiently(lambda key=meta.key: store.get(key)).data  # type: ignore[misc]  # bound now, called now

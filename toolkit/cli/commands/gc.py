@@ -15,4 +15,8 @@ def command(session: Session) -> None:
 
     done = gc.run(session.context)
     text = f"{done['captures']} expired captures and {done['versions']} old versions removed, "
-    session.emit("gc.v1", done, text + f"{done['runs_compacted']} runs compacted")
+    session.emit(
+        "gc.v1",
+        done,
+        text + f"{done['profiles_compacted']} periods of counts and {done['runs_compacted']} runs compacted",
+    )
