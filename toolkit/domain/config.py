@@ -132,6 +132,17 @@ class JwtConfig(Table):
     claims: dict[str, str | list[str]] = Field({}, description="claim -> what it has to be: says who, of an issuer")
 
 
+class BudgetConfig(Table):
+    """What a bundle may cost. Measured by `deploy` before it ships, where anything is written here; over it: exit 3."""
+
+    cold_start_ratio: float | None = Field(
+        None, gt=1, description="CPU of a start, up to the first answer, over that of its runtime alone"
+    )
+    size_mb: float | None = Field(None, gt=0, description="the zip, in MB")
+    imports: int | None = Field(None, ge=1, description="modules imported by the first answer")
+    p99_ms: float | None = Field(None, gt=0, description="of warm calls; advice, never a refusal: machines are noisy")
+
+
 class ServeConfig(Table):
     memory: Size = "1Gi"
     timeout: Duration = "30s"
@@ -144,6 +155,13 @@ class ServeConfig(Table):
     jwt: JwtConfig = JwtConfig()
     max_rows: int = Field(10_000, ge=1)
     max_body: Size = "5Mi"
+    runtime: Literal["auto", "onnxruntime", "compiled"] = Field(
+        "auto",
+        description="compiled: tables instead of onnxruntime (a small bundle, a fast start; slower on many rows); "
+        "auto: compiled where it is proven equal and the expected requests are small",
+    )
+    expect_rows: int = Field(1, ge=1, description="rows of a usual request, for runtime = auto")
+    budget: BudgetConfig = BudgetConfig()
     python: str = Field("", description='runtime of the function, "3.13"; empty: the target decides')
     architecture: Literal["x86_64", "arm64"] = "x86_64"
     requirements: list[str] = Field([], description="packages the model needs in the bundle beyond ours")

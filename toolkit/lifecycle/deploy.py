@@ -21,7 +21,8 @@ from toolkit.domain.plan import Desired, Plan
 from toolkit.domain.records import ModelVersion, Release
 from toolkit.domain.specs import FunctionSpec, ScheduleSpec
 from toolkit.engine import executor, planner
-from toolkit.lifecycle import access, find, sign, trust
+from toolkit.lifecycle import access, compiled, find, sign, trust
+from toolkit.lifecycle.compiled import Choice
 from toolkit.lifecycle.lock import exclusively
 from toolkit.lifecycle.naming import endpoint, function_name, releases
 from toolkit.lifecycle.runtime import runtime
@@ -129,7 +130,8 @@ def _how_to_stop(ctx: Context) -> list[str]:
 def _wanted(ctx: Context, number: int | None) -> _Wanted:
     chosen = find.version(ctx, number if number is not None else "champion")
     trust.check(ctx, chosen)
-    inference_zip = _inference_bundle(ctx, chosen)
+    choice = compiled.choose(ctx, find.manifest(ctx, chosen))
+    inference_zip = _inference_bundle(ctx, chosen, choice)
     drift_zip = _build(ctx, "drift_check", {})
     inference, drift = _inference(ctx, chosen, inference_zip), _drift(ctx, drift_zip)
     tick = ScheduleSpec(
@@ -138,7 +140,7 @@ def _wanted(ctx: Context, number: int | None) -> _Wanted:
     )  # fmt: skip
     what = "the model from the bucket" if from_bucket(ctx) else f"model {chosen.version}"
     desired = [
-        _bundle(ctx, inference_zip, f"inference with {what}"),
+        _bundle(ctx, inference_zip, f"inference with {what}{', compiled' * choice.compiled}"),
         _bundle(ctx, drift_zip, "drift check"),
         function.desired(inference, what),
         function.desired(drift, "drift check"),
@@ -156,21 +158,21 @@ def _bundle(ctx: Context, built: Bundle, what: str) -> Desired:
     )
 
 
-def _inference_bundle(ctx: Context, version: ModelVersion) -> Bundle:
+def _inference_bundle(ctx: Context, version: ModelVersion, choice: Choice) -> Bundle:
     if from_bucket(ctx):
-        return _build(ctx, "inference", {})
+        return _build(ctx, "inference", {}, choice)
     blobs = Blobs(ctx.store)
-    files = find.manifest(ctx, version).files
+    files = compiled.files(find.manifest(ctx, version), choice)
     model_files = {"manifest.json": blobs.get(version.digest), **{role: blobs.get(d) for role, d in files.items()}}
-    return _build(ctx, "inference", model_files)
+    return _build(ctx, "inference", model_files, choice)
 
 
-def _build(ctx: Context, name: str, model_files: dict[str, bytes]) -> Bundle:
+def _build(ctx: Context, name: str, model_files: dict[str, bytes], choice: Choice | None = None) -> Bundle:
     with ctx.report.track(f"bundle {name}"):
-        return bundle.build(_spec(ctx, name, model_files), cache.folder("bundles"))
+        return bundle.build(_spec(ctx, name, model_files, choice), cache.folder("bundles"))
 
 
-def _spec(ctx: Context, name: str, model_files: dict[str, bytes]) -> BundleSpec:
+def _spec(ctx: Context, name: str, model_files: dict[str, bytes], choice: Choice | None = None) -> BundleSpec:
     return BundleSpec(
         function=name,
         python=_python(ctx),
@@ -178,6 +180,7 @@ def _spec(ctx: Context, name: str, model_files: dict[str, bytes]) -> BundleSpec:
         providers=tuple(sorted({binding.provider for binding in ctx.bindings.values()})),
         requirements=(*ctx.project.serve.requirements, *access.requirements(ctx)) if name == "inference" else (),
         model_files=model_files,
+        compiled=choice is not None and choice.compiled,
         limit_unpacked=ctx.provider("functions").limits.get("bundle_unpacked_bytes", 0),
     )
 

@@ -34,7 +34,8 @@ class BundleSpec:
     `platform`: "host" (the executing one), "x86_64", "arm64", or uv's own name of a platform. `providers`: whose
     adapters go in. `requirements`: packages beyond the function's own set (`contents.NEEDS`). `model_files`: name under
     model/ -> content. `extra_files`: name at the root -> content. `folder`: where app.py lies, by default the shipped
-    function. Limits in bytes, 0 for none.
+    function. `compiled`: the model needs neither numpy nor onnxruntime (`contents.COMPILED`). Limits in bytes, 0 for
+    none.
     """
 
     function: str
@@ -45,6 +46,7 @@ class BundleSpec:
     model_files: Mapping[str, Content] = field(default_factory=dict)
     extra_files: Mapping[str, Content] = field(default_factory=dict)
     folder: Path | None = None
+    compiled: bool = False
     limit_unpacked: int = 0
     limit_packed: int = 0
 
@@ -105,7 +107,7 @@ class Parts:
 def parts(spec: BundleSpec) -> Parts:
     """The members of a bundle before they are merged. Raises what `build` raises, but for the limits."""
     by = bytecode.interpreter(spec.python)
-    wanted, around = contents.requirements(spec.function, spec.providers, spec.requirements)
+    wanted, around = contents.requirements(spec.function, spec.providers, spec.requirements, compiled=spec.compiled)
     text = wheels.resolved(wanted, around, spec.python, spec.platform)
     site = wheels.layer(text, spec.python, spec.platform, by)
     own = ours.layer(spec.folder or _shipped(spec.function), spec.providers, by)

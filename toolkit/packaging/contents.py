@@ -1,5 +1,8 @@
 """Which packages a function carries, in which versions: the one table, and the versions of this environment.
 
+A function whose model is compiled carries what answers a request and nothing else: no numpy, no onnxruntime, and no
+FastAPI, which only draws the pages of /docs (/openapi.json is ours and stays).
+
 Training and serving run the same numpy and onnxruntime because a bundle is pinned to what is installed where it is
 built. A package named by the user replaces ours of that name.
 """
@@ -17,6 +20,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "inference": ("onnxruntime", "numpy", "msgspec", "mangum", "fastapi", "pydantic"),
     "drift_check": ("numpy", "msgspec", "mangum", "fastapi", "pydantic"),
 }
+# the same for a compiled model
+COMPILED: dict[str, tuple[str, ...]] = {"inference": ("msgspec", "mangum")}
 # provider -> function -> what the adapter imports inside that function
 PROVIDER_NEEDS: dict[str, dict[str, tuple[str, ...]]] = {
     "aws": {"inference": ("boto3", "stamina"), "drift_check": ("boto3", "stamina")},
@@ -44,11 +49,13 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def requirements(function: str, providers: Iterable[str], extra: Iterable[str]) -> tuple[list[str], list[str]]:
+def requirements(
+    function: str, providers: Iterable[str], extra: Iterable[str], *, compiled: bool = False
+) -> tuple[list[str], list[str]]:
     """(requirements, constraints), both sorted: the function's own set pinned to this environment with what the user
     adds, and pins for all that they bring along. Raises MissingExtra where our own set is not installed."""
     given = {name_of(requirement): requirement.strip() for requirement in extra}
-    own = set(NEEDS.get(function, ()))
+    own = set((COMPILED if compiled else NEEDS).get(function, ()))
     own.update(*(PROVIDER_NEEDS.get(provider, {}).get(function, ()) for provider in providers))
     pins = {name: f"{name}=={_version(name)}" for name in sorted(own - given.keys())}
     around = {name: version for name, version in _closure([*pins, *given]) if name not in given and name not in pins}

@@ -7,6 +7,7 @@ used: a compiled model needs neither onnxruntime nor numpy.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any, Protocol
 
 from toolkit.domain import wire
@@ -29,12 +30,13 @@ class Engine(Protocol):
 
 
 def opened(files: dict[str, bytes], signature: Signature) -> Engine:
-    """The graph where it is there, else the compiled form; both are taken out of `files` (role -> verified bytes).
+    """The graph, or the compiled form where that is alone or where this process has no onnxruntime (a model from the
+    bucket has both). Both are taken out of `files` (role -> verified bytes).
 
     Raises Corrupt (neither is there, or it is not of this signature), MissingExtra.
     """
     onnx, program = files.pop(GRAPH, None), files.pop(PROGRAM, None)
-    if onnx is not None:
+    if onnx is not None and (program is None or find_spec("onnxruntime")):
         from toolkit.serving import graph, session
 
         graph.check(onnx)
