@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Literal
 
 
@@ -13,7 +14,9 @@ class Provider:
     `ports` maps a port to "module:function", the function being `open_<port>(settings) -> Port`; `settings` is
     "module:Model", the pydantic model that checks `[targets.<t>.<provider>]` (it may complete defaults from
     `project_dir`, which bootstrap passes in); `extra` is the pip extra named when a module is missing; `claims` are
-    strings of `capabilities.PROMISES`.
+    strings of `capabilities.PROMISES`. Where somebody with rights has to make things first, `operator` is
+    "module:function", `open(settings, tags) -> Operator`. `permissions` is "module:function", `of(kind, verb)` -> what
+    an action of a plan needs, in the provider's own names.
     """
 
     name: str
@@ -22,10 +25,20 @@ class Provider:
     settings: str
     claims: frozenset[str]
     extra: str = ""
+    operator: str = ""
+    permissions: str = ""
     limits: dict[str, int] = field(default_factory=dict)  # e.g. {"function_memory_mb": 10240, "bundle_bytes": ...}
     function_auth: Literal["iam", "token"] = "iam"  # who may call a function that is not public
     signer: str = ""  # "module:function" of who holds private keys, if it does (`ports.signer`)
     function_python: str = "3.13"  # runtime of bundles; "host": the interpreter that runs the toolkit
+
+    def permits(self, kind: str, verb: str) -> tuple[str, ...]:
+        """What an action needs, in the provider's own names; nothing where it has no such thing."""
+        if not self.permissions:
+            return ()
+        module, _, attribute = self.permissions.partition(":")
+        found: tuple[str, ...] = getattr(import_module(module), attribute)(kind, verb)
+        return found
 
     def offers(self, claim: str) -> bool:
         return claim in self.claims
