@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from toolkit.domain import digest
 from toolkit.domain.errors import PlanError
 from toolkit.domain.plan import Action, Desired, Observed, Plan
@@ -29,7 +31,9 @@ def plan(
     gone = [thing for key, thing in here.items() if key not in wanted and thing.removable]
     gone.sort(key=lambda thing: (-kinds.index(thing.kind) if thing.kind in kinds else 1, thing.name))
     actions.extend(_away(thing) for thing in gone)
-    return Plan(target=target, actions=tuple(actions), warnings=tuple(warnings))
+    ports = {thing.kind: thing.port for thing in desired}
+    allowed = [_permitted(action, provider, ports.get(action.kind, "")) for action in actions]
+    return Plan(target=target, actions=tuple(allowed), warnings=tuple(warnings))
 
 
 def removal(target: str, observed: Sequence[Observed], order: Sequence[str]) -> Plan:
@@ -60,6 +64,13 @@ def _towards(want: Desired, have: Observed | None) -> Action:
 def _away(have: Observed, why: str = "no longer wanted") -> Action:
     identity = digest.of_value([have.kind, have.name, "delete", list(have.digests)])[:16]
     return Action(id=identity, kind=have.kind, name=have.name, action="delete", why=why)
+
+
+def _permitted(action: Action, provider: Callable[[str], Provider], port: str) -> Action:
+    """With what it needs to be allowed, as the provider of `port` names it."""
+    if action.permissions or action.action == "keep" or not port:
+        return action
+    return msgspec.structs.replace(action, permissions=provider(port).permits(action.kind, action.action))
 
 
 def _refuse_impossible(target: str, desired: Sequence[Desired], provider: Callable[[str], Provider]) -> None:

@@ -33,6 +33,7 @@ class AwsSettings(BaseModel):
     topics: list[str] = Field([], description="SNS topics (ARNs) that alerts are published to")
     secrets: str = Field("", description="folder of the secrets' names; default: project/target")
     namespace: str = Field("", description="namespace of the metrics; default: project/target")
+    subnets: list[str] = Field([], description="where bootstrap lets jobs run; default: those of the default VPC")
     queue: str = Field("", description="Batch queue of the jobs, on Fargate; default: the one that bootstrap makes")
     ec2_queue: str = Field("", description="Batch queue on EC2, for what Fargate does not have: GPUs, large machines")
     spot_queue: str = Field("", description="Batch queue on spot machines (Fargate or EC2), for jobs that ask for them")

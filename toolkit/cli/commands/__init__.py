@@ -28,6 +28,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "retrain": ("retrain", "Train on what is new; promote and deploy it if it passes the gates."),
     "audit": ("audit", "Verify the journals; save and compare their heads."),
     "lineage": ("lineage", "Trace a dataset, run, model or prediction to what it came from."),
+    "image": ("image", "Build and push container images, without Docker."),
     "secrets": ("secrets", "Set, list and remove secrets of the target."),
     "keys": ("keys", "Make, rotate and revoke the keys that models are signed with; sign a version."),
     "token": ("token", "Print the token that local endpoints ask for."),

@@ -30,4 +30,7 @@ def said(made: Plan) -> str:
     counts = ", ".join(
         f"{sum(a.action == verb for a in made.actions)} to {verb}" for verb in ("create", "update", "delete")
     )
+    needed = sorted({name for action in made.changes for name in action.permissions})
+    if needed:
+        lines += ["permissions needed (toolkit export iam prints the policies):", *(f"  {name}" for name in needed)]
     return "\n".join([*lines, f"target {made.target}: {counts}"])
