@@ -30,6 +30,9 @@ class Provider:
     limits: dict[str, int] = field(default_factory=dict)  # e.g. {"function_memory_mb": 10240, "bundle_bytes": ...}
     function_auth: Literal["iam", "token"] = "iam"  # who may call a function that is not public
     signer: str = ""  # "module:function" of who holds private keys, if it does (`ports.signer`)
+    # container registries whose login it can give: pattern of the host -> "module:function", the function being
+    # `login(host, settings) -> ports.registry.Login`
+    registries: dict[str, str] = field(default_factory=dict)
     function_python: str = "3.13"  # runtime of bundles; "host": the interpreter that runs the toolkit
 
     def permits(self, kind: str, verb: str) -> tuple[str, ...]:

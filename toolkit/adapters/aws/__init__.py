@@ -25,6 +25,9 @@ PROVIDER = Provider(
         "metrics": "toolkit.adapters.aws.metrics:open_metrics",
     },
     settings="toolkit.adapters.aws.settings:AwsSettings",
+    registries={
+        r"\d{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?": "toolkit.adapters.aws.registry:login",
+    },
     claims=frozenset(
         {
             "store.read", "store.write", "store.create", "store.swap", "store.files", "store.uri",
