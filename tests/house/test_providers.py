@@ -15,7 +15,7 @@ from toolkit.domain.specs import PORTS
 def test_a_declaration_resolves(name: str) -> None:
     declared = providers.provider(name)
     assert declared.name == name
-    for reference in (*declared.ports.values(), declared.settings):
+    for reference in (*declared.ports.values(), *declared.registries.values(), declared.settings):
         module, _, attribute = reference.partition(":")
         assert callable(getattr(import_module(module), attribute)), reference
     assert set(declared.ports) <= set(PORTS)

@@ -67,15 +67,18 @@ def without_unused(text: str) -> str:
     return "".join(kept)
 
 
-def layer(text: str, python: str, platform: str, by: Interpreter | None) -> dict[str, Member]:
-    """Members of a bundle for a resolved text: site packages at the root, with bytecode where `by` is given."""
+def layer(text: str, python: str, platform: str, by: Interpreter | None, *, whole: bool = False) -> dict[str, Member]:
+    """Members of a bundle for a resolved text: site packages at the root, with bytecode where `by` is given.
+
+    `whole` is for training: nothing is trimmed, programs stay, and pickles that packages bring as test data too.
+    """
     if not text:
         return {}
-    key = [text, python, identity(platform), trim.RULES, bytecode.identity(by)]
-    return layers.layer("wheels", key, lambda: _make(text, python, platform, by))
+    key = [text, python, identity(platform), "whole" if whole else trim.RULES, bytecode.identity(by)]
+    return layers.layer("wheels", key, lambda: _make(text, python, platform, by, whole))
 
 
-def _make(text: str, python: str, platform: str, by: Interpreter | None) -> Iterator[Member]:
+def _make(text: str, python: str, platform: str, by: Interpreter | None, whole: bool) -> Iterator[Member]:
     with cache.disk("cannot install the wheels"), cache.work() as work:
         root, locked = work / "site", work / "requirements.txt"
         root.mkdir()
@@ -86,8 +89,9 @@ def _make(text: str, python: str, platform: str, by: Interpreter | None) -> Iter
         if target := uv_platform(platform):
             arguments += ["--python-platform", target]
         uv.run(arguments, cwd=work, doing=f"cannot install the function's packages for Python {python}")
-        trim.trim(root)
-        _refuse_pickles(root)
+        if not whole:
+            trim.trim(root)
+            _refuse_pickles(root)
         if by:
             bytecode.compile_tree(root, by)
         yield from archive.pack_all({path.relative_to(root).as_posix(): path for path in files_below(root)})
