@@ -31,7 +31,7 @@ def definition(prefix: str, place: Place, size: Size) -> dict[str, Any]:
         "propagateTags": True,
         "containerProperties": {
             "image": place.image,
-            "command": ["python", "-m", "toolkit.entry.job"],
+            "command": ["toolkit.entry.job"],  # after the entry point of the image, `python -m`
             "jobRoleArn": place.job_role,
             "executionRoleArn": place.start_role,
             "resourceRequirements": size.requirements(),

@@ -13,6 +13,7 @@ from toolkit.adapters.aws.sizes import Size
 from toolkit.domain import jobs
 from toolkit.domain.errors import Unsupported
 from toolkit.domain.specs import JobSpec
+from toolkit.execution import limited
 from toolkit.ports import Settings
 
 LEAST_TIMEOUT = 60  # seconds, Batch's own
@@ -70,7 +71,7 @@ def retries(spec: JobSpec) -> dict[str, Any]:
     attempts = min(MOST_ATTEMPTS, spec.retries + 1)
     rules = [{"onReason": "OutOfMemory*", "action": "EXIT"}]
     if spec.timeout_seconds < LEAST_TIMEOUT:
-        rules.append({"onExitCode": "124", "action": "EXIT"})
+        rules.append({"onExitCode": str(limited.TIMED_OUT), "action": "EXIT"})
     if spec.spot:
         rules[:0] = [{"onStatusReason": words, "action": "RETRY"} for words in ("Host EC2*", "Your Spot Task*")]
         attempts = max(attempts, SPOT_ATTEMPTS)
@@ -79,8 +80,10 @@ def retries(spec: JobSpec) -> dict[str, Any]:
 
 
 def _command(spec: JobSpec) -> list[str]:
-    limit = (*job_words.TIMEOUT_COMMAND, f"{spec.timeout_seconds:g}") if spec.timeout_seconds < LEAST_TIMEOUT else ()
-    return [*limit, "python", "-m", spec.module, *spec.arguments]
+    """What follows the image's entry point, `python -m`."""
+    if spec.timeout_seconds < LEAST_TIMEOUT:
+        return limited.command(spec.timeout_seconds, spec.module, spec.arguments)
+    return [spec.module, *spec.arguments]
 
 
 def _environment(spec: JobSpec) -> list[dict[str, str]]:

@@ -8,13 +8,12 @@ from typing import Any
 
 from toolkit.domain import times
 from toolkit.domain.specs import JobState, JobStatus
+from toolkit.execution import limited
 
 OWN = "toolkit:"  # what our own tags begin with; they are not the caller's
 NAME, FORGOTTEN = f"{OWN}name", f"{OWN}forgotten"
 STOPPED = "stopped by the toolkit"
 ENDED = frozenset({"SUCCEEDED", "FAILED"})
-TIMEOUT_COMMAND = ("timeout", "--kill-after=5")  # of coreutils, for limits that Batch is too coarse for
-TIMEOUT_CODES = frozenset({124, 137})  # what that command ends with: stopped, or killed for not stopping
 
 _STATES: dict[str, JobState] = {"RUNNING": "running", "SUCCEEDED": "succeeded", "FAILED": "failed"}
 _PULL = ("CannotPull", "CannotPullContainerError")
@@ -58,7 +57,7 @@ def verdict(job: Mapping[str, Any]) -> tuple[JobState, str]:
     why = str(container.get("reason") or "")
     if said.startswith("Job attempt duration exceeded timeout"):
         return "timeout", f"ran longer than {job.get('timeout', {}).get('attemptDurationSeconds', '?')} s"
-    if (limit := _own_limit(container)) and container.get("exitCode") in TIMEOUT_CODES and not _memory(why):
+    if (limit := _own_limit(container)) and container.get("exitCode") == limited.TIMED_OUT:
         return "timeout", f"ran longer than {limit} s"
     if _memory(why):
         return "out-of-memory", f"used more than its {_asked(container, 'MEMORY')} MiB"
@@ -111,9 +110,9 @@ def _memory(why: str) -> bool:
 
 
 def _own_limit(container: Mapping[str, Any]) -> str:
-    """The seconds that the command itself is limited to, or ""."""
-    command = tuple(container.get("command", ()))
-    return command[2] if command[:2] == TIMEOUT_COMMAND and len(command) > 2 else ""
+    """The seconds that the command limits itself to, or ""."""
+    command = container.get("command", ())
+    return str(command[1]) if len(command) > 1 and command[0] == limited.MODULE else ""
 
 
 def _asked(container: Mapping[str, Any], kind: str) -> str:

@@ -12,8 +12,8 @@ and the run that both were told to carry out is claimed by one of them: all atte
 `id` is the job's own name, not Batch's: it is known before there is a job and stays what it is. Batch forgets jobs a
 week after their end; `delete` marks a job with a tag and removes its log.
 
-A time limit below Batch's least (a minute) is kept by `timeout` inside the container. TerminateJob stops a job in every
-state (it cancels what has not started), so that no state can pass between looking and asking.
+A time limit below Batch's least (a minute) is kept inside the container (`execution.limited`). TerminateJob stops a job
+in every state (it cancels what has not started), so that no state can pass between looking and asking.
 """
 
 from __future__ import annotations

@@ -171,7 +171,7 @@ class Running:
     def _command(self, job: Job, work: Path, mark: str) -> Command:
         declared = {one["name"]: one["value"] for one in job.container["environment"]}
         return Command(
-            argv=tuple(job.container["command"]),
+            argv=(sys.executable, "-m", *job.container["command"]),
             env=environments.variables({**declared, **self._told(job)}),
             cwd=work,
             timeout_seconds=float(job.timeout.get("attemptDurationSeconds", 0)),
@@ -182,10 +182,7 @@ class Running:
 
     def _told(self, job: Job) -> dict[str, str]:
         """What Batch, ECS and the image put into the environment."""
-        image = Path(sys.executable).parent
-        path = environments.variables({}).get("PATH", "")
         told = {
-            "PATH": f"{image}:{path}",
             "AWS_BATCH_JOB_ID": job.id,
             "AWS_BATCH_JOB_ATTEMPT": str(len(job.attempts) + 1),
             "AWS_BATCH_JQ_NAME": job.queue.rpartition("/")[2],
@@ -276,8 +273,6 @@ def _note(attempt: Attempt, outcome: Outcome, stop: str) -> None:
     attempt.stopped, attempt.status_reason = now(), EXITED
     if outcome.state in {"succeeded", "failed"}:
         attempt.exit_code = outcome.exit_code if outcome.exit_code is not None else _signalled(outcome.reason)
-        if outcome.reason.startswith("could not start"):
-            attempt.exit_code, attempt.reason = 127, f"CannotStartContainerError: {outcome.reason}"
         return
     attempt.exit_code = KILLED
     if outcome.state == "out-of-memory":
