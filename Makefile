@@ -11,10 +11,10 @@ PYTEST ?= $(BIN)/python -m pytest -n 2 --dist worksteal
 demo: .venv/.demo
 	$(BIN)/toolkit demo
 
-test: .venv/.dev lint
+test: .venv/.dev .venv/bin/docker-registry lint
 	$(PYTEST) -m "not exhaustive"
 
-test-all: .venv/.dev lint
+test-all: .venv/.dev .venv/bin/docker-registry lint
 	$(PYTEST)
 
 lint: .venv/.dev
@@ -43,6 +43,10 @@ bench: .venv/.dev
 .venv/.dev: .venv/.python pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[dev]'
 	@touch $@ .venv/.demo
+
+# A real registry for the tests of images, unpacked and not installed. No reason to fetch it again.
+.venv/bin/docker-registry: | .venv/.python
+	infra/image/fetch-registry $@
 
 clean:
 	rm -rf .venv .toolkit dist build

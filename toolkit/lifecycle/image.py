@@ -1,8 +1,8 @@
 """Container images of a project: made without Docker, pushed to any registry.
 
 `serve` has the model inside, checked against the trust root first, and answers every platform's contract. `job` has the
-toolkit and the packages to train
-with, and fetches a project's code when it starts, so that a change of code needs no new image.
+toolkit and the packages to train with, and fetches a project's code when it starts, so that a change of code needs no
+new image.
 """
 
 from __future__ import annotations
