@@ -4,6 +4,7 @@ hint what to type next. AWS's own error is the `__cause__`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -31,7 +32,10 @@ class Row(NamedTuple):
 
 _KEYS = Row(Unauthenticated, "aws sts get-caller-identity shows who you are; aws configure sets other keys")
 _EXPIRED = Row(Unauthenticated, "aws sso login, or renew the session's credentials, then run it again")
-_DENIED = Row(PermissionDenied, "aws sts get-caller-identity shows who you are; that role needs the permission named")
+_DENIED = Row(
+    PermissionDenied,
+    "aws sts get-caller-identity shows who you are; that role needs {permission}: toolkit export iam prints its policy",
+)
 _REGION = Row(ConfigError, 'set region = "..." in [targets.<t>.aws]: aws s3api get-bucket-location --bucket {bucket}')
 _BUCKET = Row(ConfigError, "aws s3 mb s3://{bucket}{region}, or correct bucket in [targets.<t>.aws]")
 _SLOW = Row(Throttled, "run the same command again in a minute")
@@ -39,6 +43,10 @@ _DOWN = Row(Unavailable, "run the same command again")
 _UNREACHED = Row(Unavailable, "check the network and the endpoint, then run the same command again")
 _CLOCK = Row(Unauthenticated, "this machine's clock is wrong: sudo timedatectl set-ntp true")
 _FULL = Row(StorageFull, "free some space there, or ask for more quota")
+_QUOTA = Row(StorageFull, "remove what is not used, or ask for more: aws service-quotas list-services")
+_NEW_ROLE = Row(Throttled, "a role that is new takes AWS some seconds: run the same command again")
+_TAKEN = Row(ConfigError, 'that name is somebody else\'s: set bucket = "..." in [targets.<t>.aws] to another one')
+_TOO_LARGE = Row(Unsupported, "toolkit plan says what is large; put less into requirements under [serve]")
 
 CODES: dict[str, Row] = {
     # what is there and what is not
@@ -50,7 +58,25 @@ CODES: dict[str, Row] = {
     "NotFoundException": Row(NotFound),
     "ResourceExistsException": Row(AlreadyExists),
     "ResourceAlreadyExistsException": Row(AlreadyExists),
+    "BucketAlreadyOwnedByYou": Row(AlreadyExists),
+    "BucketAlreadyExists": _TAKEN,
+    "EntityAlreadyExists": Row(AlreadyExists),
+    "NoSuchEntity": Row(NotFound),
+    "NoSuchLifecycleConfiguration": Row(NotFound),
+    "NoSuchPublicAccessBlockConfiguration": Row(NotFound),
     "PreconditionFailed": Row(PreconditionFailed),
+    "ClientException": Row(ConfigError),  # of Batch, for everything: see SPOKEN
+    "ServerException": _DOWN,
+    "PreconditionFailedException": Row(PreconditionFailed),
+    # what was asked cannot be
+    "InvalidParameterValueException": Row(ConfigError),
+    "ValidationException": Row(ConfigError),
+    "InvalidRequestContentException": Row(ConfigError),
+    "RequestTooLargeException": Row(Unsupported, "send less at once"),
+    "RequestEntityTooLargeException": Row(Unsupported, "send less at once"),
+    "CodeStorageExceededException": Row(StorageFull, "toolkit gc removes versions without traffic; or ask for more"),
+    "ResourceConflictException": Row(Throttled, "run the same command again in a minute"),
+    "ConflictException": Row(Throttled, "run the same command again in a minute"),
     # who asks
     "AccessDenied": _DENIED,
     "AccessDeniedException": _DENIED,
@@ -82,8 +108,10 @@ CODES: dict[str, Row] = {
     "Throttled": _SLOW,
     "TooManyRequestsException": _SLOW,
     "RequestLimitExceeded": _SLOW,
-    "ServiceQuotaExceededException": _FULL,
-    "LimitExceededException": _FULL,
+    "ServiceQuotaExceededException": _QUOTA,
+    "LimitExceededException": _QUOTA,
+    "LimitExceeded": _QUOTA,
+    "TooManyBuckets": _QUOTA,
     "ConditionalRequestConflict": _SLOW,
     "OperationAborted": _SLOW,
     "RequestTimeout": _DOWN,
@@ -103,8 +131,30 @@ CODES: dict[str, Row] = {
     ),
 }
 
+# where one code is for many things, its words decide: (code, what they match, row)
+SPOKEN: tuple[tuple[str, str, Row], ...] = (
+    ("ClientException", r"JobQueue .*not found|Job queue .*does not exist",
+     Row(ConfigError, "toolkit bootstrap makes the queue; or correct queue in [targets.<t>.aws]")),
+    ("ClientException", r"not in (an )?ENABLED state",
+     Row(ConfigError, "aws batch update-job-queue --state ENABLED --job-queue NAME")),
+    ("ClientException", r"Fargate resource requirements", Row(Unsupported, "ask for less under [train]")),
+    ("ClientException", r"is not authorized", _DENIED),
+    ("InvalidParameterValueException", r"role .*cannot be assumed", _NEW_ROLE),
+    ("ValidationException", r"role .*(assume|trust)", _NEW_ROLE),
+    ("InvalidParameterValueException", r"[Uu]nzipped size must be smaller", _TOO_LARGE),
+    ("RequestEntityTooLargeException", r"", _TOO_LARGE),
+)  # fmt: skip
+
 STATUS: dict[int, Row] = {
     401: _KEYS, 403: _DENIED, 404: Row(NotFound), 409: _SLOW, 412: Row(PreconditionFailed), 429: _SLOW, 507: _FULL,
+}  # fmt: skip
+
+# operation of S3 -> the permission it needs
+PERMISSIONS = {
+    "GetObject": "s3:GetObject", "HeadObject": "s3:GetObject", "PutObject": "s3:PutObject",
+    "DeleteObject": "s3:DeleteObject", "ListObjectsV2": "s3:ListBucket", "HeadBucket": "s3:ListBucket",
+    "CreateMultipartUpload": "s3:PutObject", "UploadPart": "s3:PutObject", "CompleteMultipartUpload": "s3:PutObject",
+    "AbortMultipartUpload": "s3:AbortMultipartUpload", "CreateBucket": "s3:CreateBucket",
 }  # fmt: skip
 
 # botocore's own exceptions, by the name of the class or of one it derives from
@@ -150,7 +200,8 @@ def translated(what: str, region: str = "", *, bucket: str = "", quote: bool = T
         row, said = _row(error)
         place = f" (region {region})" if region else ""
         words = f"{said}: {_words(error)}" if quote and _words(error) else said
-        hint = row.hint.format(bucket=bucket or "BUCKET", region=f" --region {region}" if region else "")
+        place_of = f" --region {region}" if region else ""
+        hint = row.hint.format(bucket=bucket or "BUCKET", region=place_of, permission=_permission(error))
         raise row.kind(f"cannot {what}{place}: {words}", hint=hint) from error
 
 
@@ -174,6 +225,9 @@ def torn(error: Exception) -> bool:
 
 def _row(error: Exception) -> tuple[Row, str]:
     """The row and the short word for it."""
+    for named, pattern, row in SPOKEN:
+        if named == code(error) and re.search(pattern, _words(error)):
+            return row, named
     if not (found := code(error)):
         for base in type(error).__mro__:
             if base.__name__ in EXCEPTIONS:
@@ -184,6 +238,13 @@ def _row(error: Exception) -> tuple[Row, str]:
     if status >= 500 and status != 507:
         return _DOWN, found or f"status {status}"
     return STATUS.get(status, Row(Unsupported)), found or f"status {status}"
+
+
+def _permission(error: Exception) -> str:
+    """What was missing, in IAM's words: AWS says it, but for S3, which often names no more than the operation."""
+    if found := re.search(r"not authorized to perform: ([\w-]+:\w+)", _words(error)):
+        return found[1]
+    return PERMISSIONS.get(getattr(error, "operation_name", ""), "the permission named")
 
 
 def _words(error: Exception) -> str:
