@@ -14,6 +14,9 @@ import msgspec
 from toolkit import __version__
 from toolkit.domain.errors import Corrupt, NewerFormat
 
+# What msgspec raises for bytes that are no such JSON: for a broken field name or deep nesting, Python's own errors.
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Base of everything stored as a document of its own."""
@@ -54,5 +57,5 @@ def decode(data: bytes, kind: type[R], *, where: str = "") -> R:
         if envelope.kind != kind.KIND:
             raise Corrupt(f"expected a {kind.KIND} record{place}, found {envelope.kind!r}")
         return msgspec.json.decode(data, type=kind)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise Corrupt(f"not a readable {kind.KIND} record{place}: {error}", hint="toolkit audit verify") from error

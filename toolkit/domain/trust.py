@@ -21,6 +21,7 @@ from typing import Literal
 import msgspec
 
 from toolkit.domain import digest, ed25519, times
+from toolkit.domain.codec import UNREADABLE
 from toolkit.domain.errors import ConfigError, ToolkitError, Untrusted
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -128,7 +129,7 @@ def read_key(data: bytes, *, where: str) -> PublicKey:
         raw = base64.b64decode(key.public, validate=True)
         for moment in (key.not_before, key.expires, key.revoked):
             _moment(moment)
-    except (msgspec.MsgspecError, binascii.Error, ConfigError) as error:
+    except (*UNREADABLE, binascii.Error, ConfigError) as error:
         raise ConfigError(f"{where} is no public key: {error}", hint="toolkit keys export prints one") from error
     if len(raw) != 32 or key.id != key_id(raw):
         raise ConfigError(f"{where}: the id {key.id!r} is not that of its key", hint="toolkit keys export prints one")
@@ -186,7 +187,7 @@ def verify(data: bytes, root: TrustRoot, expected: Expected, *, now: str) -> Sta
         raise _refused(f"the signature by key {key.id} does not hold: what was signed is not what is there")
     try:
         found = msgspec.json.decode(body, type=Statement)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise _refused(f"the signed statement cannot be read: {error}") from error
     _in_time(found.predicate, key, now)
     _about(found, expected)
@@ -208,7 +209,7 @@ def _opened(data: bytes) -> Envelope:
         raise _refused(f"the envelope has {len(data):,} bytes")
     try:
         found = msgspec.json.decode(data, type=Envelope)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise _refused(f"the envelope cannot be read: {error}") from error
     if found.payload_type != PAYLOAD_TYPE:
         raise _refused(f"the envelope holds a {found.payload_type!r}, not an in-toto statement")
