@@ -125,7 +125,7 @@ def test_a_run_that_fails_leaves_the_champion(served: Shop, monkeypatch: pytest.
     monkeypatch.setattr(ingest, "run", lambda ctx, until="": served.dataset())
     monkeypatch.setattr(train, "run", fail)
     turn = retrain.run(served.ctx, reason="drift", window="2026-03-01")
-    assert (turn.decision, turn.trained) == ("stayed", False)
+    assert (turn.decision, turn.trained) == ("failed", False)
     assert "ValueError" in turn.why
     assert Registry(served.ctx.store, "shop").aliases()["champion"] == champion
 

@@ -214,6 +214,25 @@ class MonitorConfig(Table):
     min_rows: int = Field(200, ge=1)
     effect: float = Field(0.05, gt=0, lt=1, description="KS or total variation a column must exceed to count as drift")
 
+    min_traffic: int = Field(0, ge=0, description="alert below so many rows in a window; 0: when traffic stops")
+    max_null_change: float = Field(0.1, ge=0, le=1, description="alert when a column's share of nulls moves further")
+    max_unseen: float = Field(
+        0.1, ge=0, le=1, description="alert above this share of categories never seen in training"
+    )
+    max_out_of_range: float = Field(0.2, ge=0, le=1, description="alert above this share outside the training range")
+    max_drop: float = Field(0.05, ge=0, description="alert (and retrain) when a metric on labels falls by more")
+    error_rate: float = Field(0.01, ge=0, le=1, description="alert above this share of requests that failed")
+    latency: Annotated[str, _read_by(lambda text: text and times.seconds(text))] = Field(
+        "", description="alert when 99 % of requests take longer, as in 0.5s; empty: never"
+    )
+
+
+class AlertsConfig(Table):
+    """Names of secrets that hold an apprise URL (slack://, mailtos://, pagerduty://, json://...)."""
+
+    channels: list[str] = Field([], description="told everything, beside the target's own channels")
+    critical: list[str] = Field([], description="told critical alerts only")
+
 
 class RetrainConfig(Table):
     on_drift: bool = True
@@ -246,6 +265,7 @@ class Project(Table):
     serve: ServeConfig = ServeConfig()
     trust: TrustConfig = TrustConfig()
     monitor: MonitorConfig = MonitorConfig()
+    alerts: AlertsConfig = AlertsConfig()
     retrain: RetrainConfig = RetrainConfig()
     default_target: str = ""
     targets: dict[str, TargetConfig] = {}

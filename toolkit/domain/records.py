@@ -263,4 +263,5 @@ class DriftReport(Record, frozen=True, kw_only=True):
     columns: tuple[ColumnDrift, ...]
     quality: dict[str, float] = {}
     performance: dict[str, float] = {}
+    service: dict[str, float] = {}  # requests, errors, p50_ms, p99_ms of the window, where the endpoint counted them
     created: str = ""

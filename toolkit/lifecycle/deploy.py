@@ -178,11 +178,19 @@ def _spec(ctx: Context, name: str, model_files: dict[str, bytes], choice: Choice
         python=_python(ctx),
         platform="host" if _on_host(ctx) else ctx.project.serve.architecture,
         providers=tuple(sorted({binding.provider for binding in ctx.bindings.values()})),
-        requirements=(*ctx.project.serve.requirements, *access.requirements(ctx)) if name == "inference" else (),
+        requirements=_requirements(ctx, name),
         model_files=model_files,
         compiled=choice is not None and choice.compiled,
         limit_unpacked=ctx.provider("functions").limits.get("bundle_unpacked_bytes", 0),
     )
+
+
+def _requirements(ctx: Context, name: str) -> tuple[str, ...]:
+    """What a function needs beyond its own set."""
+    if name == "inference":
+        return (*ctx.project.serve.requirements, *access.requirements(ctx))
+    alerts = ctx.project.alerts
+    return ("apprise",) if alerts.channels or alerts.critical else ()
 
 
 def _on_host(ctx: Context) -> bool:

@@ -8,14 +8,14 @@ delivered twice is one report.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from toolkit.domain import times
 from toolkit.domain.errors import ConfigError, NotFound, ProviderError
 from toolkit.domain.records import DriftReport, Release
 from toolkit.domain.specs import MetricPoint
-from toolkit.lifecycle import find, naming, page, realised
+from toolkit.lifecycle import alerting, find, naming, page, realised, symptoms
 from toolkit.ports.context import Context
 from toolkit.quality import drift
 from toolkit.quality.baseline import from_bytes
@@ -24,17 +24,19 @@ from toolkit.state import keys, profiles
 from toolkit.state.blobs import Blobs
 from toolkit.state.incidents import Incidents
 from toolkit.state.reports import Reports
+from toolkit.state.triggers import Triggers
 
 
 @dataclass(frozen=True)
 class Checked:
-    """`incident`: open, still open, resolved or none. `new` is False when this window had its report already. `page` is
-    the key of the report as HTML."""
+    """`incident` is that of drift: open, still open, resolved or none; `incidents` are all that are open or were
+    resolved now. `new` is False when this window had its report already. `page` is the key of the report as HTML."""
 
     report: DriftReport
     incident: str
     new: bool
     page: str = ""
+    incidents: dict[str, str] = field(default_factory=dict)
 
 
 def run(ctx: Context, *, since: str = "", until: str = "") -> Checked:
@@ -46,12 +48,14 @@ def run(ctx: Context, *, since: str = "", until: str = "") -> Checked:
     if release is None:
         raise NotFound(f"nothing is deployed on target {ctx.target}: nothing to watch", hint="toolkit deploy")
     start, end = _window(ctx, since, until)
-    report, new = Reports(ctx.store, ctx.target, release.endpoint).create(_check(ctx, release, start, end))
-    incident = _incident(ctx, report) if new else "none"
+    reports = Reports(ctx.store, ctx.target, release.endpoint)
+    before = reports.latest()
+    report, new = reports.create(_check(ctx, release, start, end))
+    changed = _incidents(ctx, report, before) if new else {}
     if new:
         _measure(ctx, report)
         _publish(ctx, report)
-    return Checked(report, incident, new, _page(ctx, report))
+    return Checked(report, changed.get("drift", "none"), new, _page(ctx, report), changed)
 
 
 def history(ctx: Context) -> Iterator[DriftReport]:
@@ -116,35 +120,34 @@ def _check(ctx: Context, release: Release, start: str, end: str) -> DriftReport:
     )
 
 
-def _incident(ctx: Context, report: DriftReport) -> str:
-    """One alert when drift opens, one when it is over; in between, a reminder a day. Says what this check changed."""
+def _incidents(ctx: Context, report: DriftReport, before: DriftReport | None) -> dict[str, str]:
+    """One alert when something begins, one when it is over; in between, a reminder a day. What this check changed:
+    symptom -> open, still open, resolved; what cannot be told stays as it is and is not in it."""
     incidents = Incidents(ctx.store, ctx.target, report.endpoint)
-    drifted = [c.name for c in report.columns if c.verdict == "drift"]
-    state = "none"
-    if report.verdict != "not enough data":
-        what = f"{', '.join(drifted[:5])} drifted" if drifted else "back to normal"
+    recent = Triggers(ctx.store, report.model).recent()
+    found = [
+        *symptoms.of_report(report, before, ctx.project.monitor),
+        symptoms.of_retrains(recent, ctx.project.train.timeout),
+    ]
+    changed: dict[str, str] = {}
+    for symptom in found:
+        if symptom.firing is None:
+            continue
         notice = incidents.observe(
-            f"drift-{report.endpoint}",
-            report.verdict == "drift",
-            title=f"{report.endpoint} on {ctx.target}: {what}",
-            text=f"version {report.model_version} of {report.model}, {report.rows:,} rows in {report.window}",
+            f"{symptom.name}-{report.endpoint}",
+            symptom.firing,
+            title=f"{report.endpoint} on {ctx.target}: {symptom.title}",
+            text=symptom.text
+            or f"version {report.model_version} of {report.model}, {report.rows:,} rows in {report.window}",
+            severity=symptom.severity,
             labels={"endpoint": report.endpoint, "target": ctx.target, "model": report.model},
             actor=ctx.actor,
             time=ctx.clock(),
         )
-        state = notice.alert.state if notice else "still open" if report.verdict == "drift" else "none"
-    _tell(ctx, incidents)
-    return state
-
-
-def _tell(ctx: Context, incidents: Incidents) -> None:
-    """Send what nobody was told yet; a failing channel is kept for the next check and never fails this one."""
-    for notice in incidents.pending():
-        deliveries = ctx.alerts.publish(notice.alert)
-        incidents.delivered(notice, deliveries, actor=ctx.actor, time=ctx.clock())
-        for delivery in deliveries:
-            if not delivery.ok:
-                ctx.report.warn(f"the alert did not reach {delivery.channel}: {delivery.error}")
+        if notice or symptom.firing:
+            changed[symptom.name] = notice.alert.state if notice else "still open"
+    alerting.send(ctx, incidents)
+    return changed
 
 
 def _measure(ctx: Context, report: DriftReport) -> None:

@@ -20,7 +20,8 @@ from toolkit.state.triggers import Triggers
 
 @dataclass(frozen=True)
 class Turn:
-    """`decision`: promoted, stayed (a gate refused), challenger (waits for a person), refused (no run came of it)."""
+    """`decision`: promoted, stayed (a gate refused), failed (no model came of it), challenger (waits for a person),
+    refused (no run was started)."""
 
     decision: str
     why: str
@@ -62,10 +63,12 @@ def _turn(ctx: Context, reason: str, window: str) -> Turn:
     try:
         dataset = ingest.run(ctx, until=window)
         result = train.run(ctx, dataset=dataset, reason=f"{reason} {window}".strip())
-    except (DataError, GateFailed, TrainingFailed) as error:  # a result: the champion stays, people are told why
+    except GateFailed as error:  # a result: the champion stays, people are told why
         return Turn("stayed", str(error), trained=False)
+    except (DataError, TrainingFailed) as error:
+        return Turn("failed", str(error), trained=False)
     if result.version is None:
-        return Turn("stayed", f"the run ended {result.view.status}", trained=True)
+        return Turn("failed", f"the run ended {result.view.status}", trained=True)
     promote.run(ctx, result.version, alias="challenger", gates=False, reason=reason)
     if not ctx.project.retrain.promote:
         return Turn("challenger", f"version {result.version} waits for `toolkit promote`", trained=True, run=result)
