@@ -92,6 +92,7 @@ class FunctionSpec(msgspec.Struct, frozen=True, kw_only=True):
     environment: dict[str, str] = {}
     auth: Literal["iam", "token", "public"] = "iam"
     concurrency: int = 2  # workers at most; local and reserved concurrency
+    snapstart: bool = False  # start from a snapshot, where the provider takes them (AWS)
     tags: dict[str, str] = {}
 
     def configuration(self) -> Mapping[str, Any]:

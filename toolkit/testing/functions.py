@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
@@ -72,7 +72,8 @@ def answers(word: str) -> str:
 class Deploy:
     """Publishes code under names of this case; `delete` removes all of it."""
 
-    def __init__(self, functions: Functions, put_bundle: PutBundle) -> None:
+    def __init__(self, functions: Functions, put_bundle: PutBundle, **fields: Any) -> None:
+        self._fields = fields
         self._functions = functions
         self._put_bundle = put_bundle
         self.case = uuid4().hex[:8]
@@ -85,7 +86,7 @@ class Deploy:
 
     def spec(self, code: str, *, part: str = "fn", **fields: Any) -> FunctionSpec:
         digest, key = self._put_bundle({"app.py": textwrap.dedent(code).encode()})
-        values = {"timeout_seconds": 10, "tags": {"case": self.case}, **fields}
+        values = {"timeout_seconds": 10, "tags": {"case": self.case}, **self._fields, **fields}
         return FunctionSpec(name=self.name(part), bundle=digest, bundle_key=key, **values)
 
     def __call__(self, code: str, *, part: str = "fn", **fields: Any) -> str:
@@ -100,11 +101,14 @@ class Deploy:
 
 
 class FunctionsSuite(Suite):
-    """Give the fixtures `functions` and `put_bundle`: files -> (digest, store key) of a zip in the store."""
+    """Give the fixtures `functions` and `put_bundle`: files -> (digest, store key) of a zip in the store. `fields` are
+    those of every FunctionSpec that the provider under test needs otherwise than by default (the runtime, say)."""
+
+    fields: ClassVar[dict[str, Any]] = {}
 
     @pytest.fixture
     def deploy(self, functions: Functions, put_bundle: PutBundle) -> Iterator[Deploy]:
-        deploy = Deploy(functions, put_bundle)
+        deploy = Deploy(functions, put_bundle, **self.fields)
         yield deploy
         deploy.delete()
 
@@ -235,7 +239,7 @@ class FunctionsSuite(Suite):
         spec = deploy.spec(answers("a"))
         first = functions.publish(spec)
         assert functions.publish(spec) == first
-        changed = functions.publish(deploy.spec(answers("a"), environment={"K": "v"}))
+        changed = functions.publish(deploy.spec(answers("a"), environment={"KEY": "v"}))
         assert changed != first
         state = functions.observe(spec.name)
         assert set(state.versions) == {first, changed}
@@ -297,7 +301,7 @@ class FunctionsSuite(Suite):
     @claims("functions.versions")
     def test_what_cannot_be_published(self, functions: Functions, deploy: Deploy) -> None:
         good = deploy.spec(answers("a"))
-        missing = FunctionSpec(name=good.name, bundle="0" * 64, bundle_key="bundles/" + "0" * 64)
+        missing = FunctionSpec(name=good.name, bundle="0" * 64, bundle_key="bundles/" + "0" * 64, **self.fields)
         with pytest.raises(NotFound):
             functions.publish(missing)
         with pytest.raises(Unsupported):

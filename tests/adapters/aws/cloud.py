@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from uuid import uuid4
 
 from toolkit.adapters.aws.client import client
 from toolkit.adapters.aws.emulator import COMMAND
+from toolkit.adapters.aws.names import Names
 from toolkit.adapters.aws.settings import AwsSettings
 from toolkit.ports import Settings
 from toolkit.testing.servers import shared
@@ -14,8 +16,8 @@ from toolkit.testing.servers import shared
 REGION = "eu-west-1"
 # Set for good: clients are kept, and read these when they are first used. Nothing of the developer's is read.
 ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
@@ -24,10 +26,15 @@ ENVIRONMENT = {
 
 def address() -> str:
     """Of the server, which is started when it is first asked for."""
+    clean()
+    return shared(COMMAND)
+
+
+def clean() -> None:
+    """Credentials of nobody, for good: the emulators take any."""
     os.environ.update(ENVIRONMENT)
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"):
         os.environ.pop(name, None)
-    return shared(COMMAND)
 
 
 def settings(**more: object) -> Settings:
@@ -48,3 +55,12 @@ def make_bucket(found: Settings) -> None:
     place = {"LocationConstraint": REGION}
     service = client("s3", REGION, found["endpoint"])
     service.create_bucket(Bucket=found["bucket"], CreateBucketConfiguration=place)
+
+
+def make_roles(found: Settings) -> None:
+    """What the operator makes for functions and schedules: roles that their services may take on."""
+    iam = client("iam", REGION, found["services_endpoint"])
+    for role, service in (("inference", "lambda"), ("drift-check", "lambda"), ("scheduler", "scheduler")):
+        trusted = {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [trusted]})
+        iam.create_role(RoleName=Names(found["stem"]).role(role), AssumeRolePolicyDocument=document)

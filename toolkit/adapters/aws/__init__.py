@@ -20,6 +20,8 @@ PROVIDER = Provider(
     title="Amazon Web Services",
     ports={
         "store": "toolkit.adapters.aws.store:open_store",
+        "functions": "toolkit.adapters.aws.functions:open_functions",
+        "jobs": "toolkit.adapters.aws.jobs:open_jobs",
         "secrets": "toolkit.adapters.aws.secrets:open_secrets",
         "alerts": "toolkit.adapters.aws.alerts:open_alerts",
         "metrics": "toolkit.adapters.aws.metrics:open_metrics",
@@ -31,6 +33,9 @@ PROVIDER = Provider(
     claims=frozenset(
         {
             "store.read", "store.write", "store.create", "store.swap", "store.files", "store.uri",
+            "jobs.run", "jobs.cancel", "jobs.timeout", "jobs.memory", "jobs.retry", "jobs.array",
+            "functions.http", "functions.event", "functions.versions", "functions.weights", "functions.timeout",
+            "functions.memory", "functions.logs",
             "secrets.store", "alerts.publish", "metrics.record",
         }
     ),

@@ -23,7 +23,9 @@ NOWHERE = "us-east-1"  # what an S3-compatible server is told when nothing names
 
 
 @cache
-def client(service: str, region: str, endpoint: str = "", *, retries: bool = True) -> Any:
+def client(
+    service: str, region: str, endpoint: str = "", *, retries: bool = True, read_seconds: int = READ_SECONDS
+) -> Any:
     """The client of `service`. Opens no connection. ConfigError when no region is known; ModuleNotFoundError.
 
     S3 is addressed by path where an endpoint is given: only AWS has a host name for every bucket.
@@ -32,7 +34,7 @@ def client(service: str, region: str, endpoint: str = "", *, retries: bool = Tru
 
     config = Config(
         connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
+        read_timeout=read_seconds,
         max_pool_connections=16,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS if retries else 1},
         user_agent_extra=f"driftloop/{toolkit.__version__}",
@@ -43,6 +45,17 @@ def client(service: str, region: str, endpoint: str = "", *, retries: bool = Tru
     with _making, translated(f"open a client of {service}", region):
         known = region or _session().region_name or (NOWHERE if endpoint else None)
         return _session().client(service, region_name=known, endpoint_url=endpoint or None, config=config)
+
+
+def credentials(region: str) -> Any:
+    """The caller's own, to sign with. Unauthenticated when there are none."""
+    from botocore.exceptions import NoCredentialsError
+
+    with translated("sign a request", region):
+        found = _session().get_credentials()
+        if found is None:
+            raise NoCredentialsError
+        return found.get_frozen_credentials()
 
 
 @cache

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from toolkit.adapters.aws.names import ROLES
 from toolkit.domain import names
 from toolkit.domain.errors import ConfigError
 
@@ -15,6 +16,7 @@ MAX_PREFIX = 100  # S3 keys have 1,024 bytes, ours up to 900
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}")
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[A-Za-z0-9+=,.@_/-]+")
 _PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*")
 _URL = re.compile(r"https?://[^\s/?#@]+/?")
 
@@ -33,6 +35,7 @@ class AwsSettings(BaseModel):
     topics: list[str] = Field([], description="SNS topics (ARNs) that alerts are published to")
     secrets: str = Field("", description="folder of the secrets' names; default: project/target")
     namespace: str = Field("", description="namespace of the metrics; default: project/target")
+    roles: dict[str, str] = Field({}, description="ARNs of roles with other names: inference, drift-check, scheduler")
     subnets: list[str] = Field([], description="where bootstrap lets jobs run; default: those of the default VPC")
     queue: str = Field("", description="Batch queue of the jobs, on Fargate; default: the one that bootstrap makes")
     ec2_queue: str = Field("", description="Batch queue on EC2, for what Fargate does not have: GPUs, large machines")
@@ -92,6 +95,14 @@ class AwsSettings(BaseModel):
                 raise ValueError(
                     f"{topic!r} is not the ARN of a standard SNS topic: arn:aws:sns:eu-west-1:123456789012:alerts"
                 )
+        return value
+
+    @field_validator("roles")
+    @classmethod
+    def _roles(cls, value: dict[str, str]) -> dict[str, str]:
+        for role, arn in value.items():
+            if role not in ROLES or not _ROLE.fullmatch(arn):
+                raise ValueError(f"{role} = {arn!r}: write one of {', '.join(ROLES)} and the ARN of an IAM role")
         return value
 
     @field_validator("secrets", "namespace")

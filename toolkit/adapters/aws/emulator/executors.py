@@ -12,7 +12,10 @@ from toolkit.adapters.aws.emulator.moto import Moto
 from toolkit.adapters.aws.emulator.wire import Call, Reply
 
 # "module:Class", asked in this order.
-EXECUTORS: tuple[str, ...] = ()
+EXECUTORS: tuple[str, ...] = (
+    "toolkit.adapters.aws.emulator.functions.executor:Lambda",
+    "toolkit.adapters.aws.emulator.batch.executor:Batch",
+)
 
 
 @dataclass(frozen=True)
