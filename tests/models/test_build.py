@@ -37,7 +37,7 @@ def built(table: Table, name: str, slices: tuple[str, ...] = ("city",), test: pl
 def test_a_model_is_whole(name: str, table: Table) -> None:
     made = built(table, name)
     manifest = made.manifest
-    assert set(manifest.files) == {"model.onnx", "compiled", "profile", "sample", "card"}
+    assert set(manifest.files) == {"model.onnx", "compiled", "explain", "profile", "sample", "card"}
     assert manifest.files == {role: digest.of_bytes(content) for role, content in made.files.items()}
     assert manifest.sizes == {role: len(content) for role, content in made.files.items()}
     assert manifest.parity is not None

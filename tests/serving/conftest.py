@@ -37,6 +37,12 @@ def binary(binary_files: Files) -> Model:
 
 
 @pytest.fixture(scope="session")
+def sampled() -> Model:
+    files = endpoints.sampled_files()
+    return load(files.files, files.digest)
+
+
+@pytest.fixture(scope="session")
 def multiclass(multiclass_files: Files) -> Model:
     return load(multiclass_files.files, multiclass_files.digest)
 

@@ -168,6 +168,15 @@ def bundled_files() -> Files:
     return packed(manifest.signature, {"model.onnx": files.files["model.onnx"], "profile": baseline().to_bytes()})
 
 
+@cache
+def sampled_files() -> Files:
+    """The binary model with rows to compare with, as a trained one has them: what /explain needs."""
+    files = binary_files()
+    manifest = codec.decode(files.files["manifest.json"], ModelManifest)
+    rows = [ROW, {**ROW, "delay": None, "rain": False, "origin": "EWR"}, {**ROW, "distance": 1500, "hour": None}]
+    return packed(manifest.signature, {"model.onnx": files.files["model.onnx"], "sample": msgspec.json.encode(rows)})
+
+
 class Reply(NamedTuple):
     status: int
     headers: dict[str, str]

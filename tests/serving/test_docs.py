@@ -19,14 +19,16 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tests.serving import callers
 from tests.serving.endpoints import FEATURES, ROW, Client
 from toolkit.ports.store import Store
-from toolkit.serving import docs
+from toolkit.serving import about, auth, docs
 from toolkit.serving.app import App, Info, create_app
 from toolkit.serving.feedback import Feedback
 from toolkit.serving.model import Model
 from toolkit.serving.protocols import routes
-from toolkit.serving.settings import Limits
+from toolkit.serving.routing import DOCS
+from toolkit.serving.settings import Auth, Limits
 
 
 def schema_of(document: dict[str, Any], path: str) -> Any:
@@ -38,7 +40,9 @@ def schema_of(document: dict[str, Any], path: str) -> Any:
 def test_the_pages_and_the_document_are_served(client: Client) -> None:
     document = client.get("/openapi.json").json()
     assert document["openapi"] == "3.1.0"
-    assert set(document["paths"]) == {"/predict", "/feedback", "/healthz", "/metrics", "/"} | set(routes._PATTERNS)
+    assert set(document["paths"]) == {"/predict", "/feedback", "/explain", "/healthz", "/metrics", "/"} | set(
+        routes._PATTERNS
+    )
     for page in ("/docs", "/redoc"):
         reply = client.get(page)
         assert (reply.status, b"<html" in reply.content.lower()) == (200, True)
@@ -53,13 +57,13 @@ def test_a_bundle_without_fastapi_says_so(client: Client, monkeypatch: pytest.Mo
     assert client.post("/predict", ROW).status == 200
 
 
-@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression", "sampled"])
 def test_every_answer_is_what_the_document_says(kind: str, request: pytest.FixtureRequest) -> None:
     client = Client(create_app(request.getfixturevalue(kind)))
     document = client.get("/openapi.json").json()
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            reply = client.post(path, ROW) if path == "/predict" else client.request(method.upper(), path)
+            reply = client.post(path, ROW) if path in ("/predict", "/explain") else client.request(method.upper(), path)
             media = operation["responses"].get(str(reply.status), {}).get("content")
             if media is None or "text/plain" in media:
                 continue
@@ -125,6 +129,16 @@ def predicting(small: App) -> Any:
 
 
 @pytest.fixture(scope="module")
+def explaining(sampled: Model) -> App:
+    return create_app(sampled, limits=Limits(max_rows=3, explain_rows=2), info=Info(endpoint="flights"))
+
+
+@pytest.fixture(scope="module")
+def explainable(explaining: App) -> Any:
+    return schema_of(docs.openapi(explaining), "/explain")
+
+
+@pytest.fixture(scope="module")
 def labelling(small: App) -> Any:
     return schema_of(docs.openapi(small), "/feedback")
 
@@ -136,6 +150,16 @@ def test_the_document_and_the_endpoint_agree_on_every_body(small: App, predictin
     reply = Client(small).post("/predict", document)
     assert reply.status in (200, 413, 422)
     assert (reply.status == 200) is allowed, (reply.content, document)
+
+
+@given(document=body())
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_they_agree_on_every_body_of_explain_with_its_own_bound(
+    explaining: App, explainable: Any, document: Any
+) -> None:
+    reply = Client(explaining).post("/explain", document)
+    assert reply.status in (200, 413, 422)
+    assert (reply.status == 200) is explainable.is_valid(document), (reply.content, document)
 
 
 @given(
@@ -166,23 +190,40 @@ def test_the_document_tells_what_training_saw(app: App) -> None:
 CHECKS = [checks.not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
+TOKEN = {"authorization": f"Bearer {callers.TOKEN}"}
+
+
 @pytest.mark.slow
-def test_schemathesis_finds_no_server_error(binary: Model, store: Store) -> None:
-    """Every operation, with bodies made from its schema and with broken ones, through a real ASGI client."""
-    feedback = Feedback(store, binary.signature, target="dev", endpoint="flights", limits=Limits())
+@pytest.mark.parametrize("guarded", [False, True], ids=["public", "token"])
+def test_schemathesis_finds_no_server_error(sampled: Model, store: Store, guarded: bool) -> None:
+    """Every operation, with bodies made from its schema and with broken ones, through a real ASGI client. Behind a
+    token every call is made twice: with it the answer is the same as without a guard, without it 401."""
+    feedback = Feedback(store, sampled.signature, target="dev", endpoint="flights", limits=Limits())
     info = Info(version=3, vertex_predict="/vertex", vertex_health="/vertex")
-    schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(binary, feedback=feedback, info=info))
+    app = create_app(sampled, feedback=feedback, info=info)
+    served = auth.guarded(app, Auth(mode="token", tokens=(auth.digest(callers.TOKEN),))) if guarded else app
+    schema = schemathesis.openapi.from_asgi("/openapi.json", served, headers=TOKEN)
     statuses: list[int] = []
+    operations: set[tuple[str, str]] = set()
     for result in schema.get_all_operations():
         assert isinstance(result, Ok)
-        strategy = result.ok().as_strategy() | result.ok().as_strategy(generation_mode=GenerationMode.NEGATIVE)
+        operation = result.ok()
+        operations.add((operation.method.upper(), operation.path))
+        strategy = operation.as_strategy() | operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
 
         @given(case=strategy)
-        @settings(max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @settings(
+            max_examples=8 if guarded else 15, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+        )
         def run(case: Any) -> None:
-            response = case.call()
+            response = case.call(headers=TOKEN)
             statuses.append(response.status_code)
             case.validate_response(response, checks=CHECKS)
+            if guarded and case.path not in auth.OPEN and case.method != "GET":
+                assert case.call(headers={"authorization": "Bearer wrong"}).status_code == 401
 
         run()
+    assert {(method, path) for method, path in about.table(app) if path not in DOCS} == {
+        (method, path.format(model=sampled.name, version=3)) for method, path in operations
+    }
     assert {200, 422} <= set(statuses) <= {200, 400, 404, 405, 413, 415, 422}

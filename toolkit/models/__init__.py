@@ -9,6 +9,7 @@
     served      the exported bytes, through the loader that will serve them
     parity      the certificate: native against served, on held-out and adversarial rows; refused on a mismatch
     measure     metrics and slices, of the served answers
+    explain     what the endpoint needs to say exactly why, where the model adds up
     sample card build    rows to try it with, a page for people, and all of it as one manifest
 
 Decisions. A floor of its own: it needs the serving loader, so that parity is measured on the code that will answer, and

@@ -18,6 +18,7 @@ from toolkit.models import measure, served
 from toolkit.models.card import card
 from toolkit.models.compile.proof import attempt
 from toolkit.models.data import TrainingData, label_column, wire_frame
+from toolkit.models.explain import explanation
 from toolkit.models.export import to_onnx
 from toolkit.models.native import Answers, native
 from toolkit.models.parity import certify
@@ -79,6 +80,7 @@ def build_model(
     }
     if program is not None:
         files[PROGRAM] = program
+        files |= explanation(program, signed)
     manifest = ModelManifest(
         model=spec.model,
         signature=signed,

@@ -12,6 +12,8 @@
     capture    counts predictions into the baseline's bins, keeps (id, time, label, score), flushes to the store
     outbox     a bounded queue to the store, written by a thread that a request waits for only so long
     feedback   labels that come later, joined by prediction id
+    explain    what each feature added to a prediction: exact (`attribution`, `shapley`) or sampled (`sampling`)
+    auth       who may ask: a guard around the application; tokens, or JWTs (`jwts`) by an issuer's keys (`jwks`)
     source     a model from the bucket: named by the journal, vouched for by a signature, checked by its digests
     swap       another version in place of the one that serves, between two requests
     app        the ASGI application: our own router, no framework on the fast routes; `routing` has its words

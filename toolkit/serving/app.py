@@ -2,6 +2,7 @@
 
     POST /predict    rows in, predictions out, each with an id        GET /         what is served here
     POST /feedback   labels for those ids                            GET /healthz  ready (the model is loaded)
+    POST /explain    what each feature added to a prediction
     GET  /docs, /redoc, /openapi.json  (FastAPI, on first use)        GET /metrics  Prometheus text
 
 Every other path is looked for in the table of `protocols`, which the first request of such a path imports.
@@ -21,14 +22,15 @@ whole other App in its place (`swap`), so no answer can be of two versions.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from collections.abc import Mapping
-from functools import cached_property
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from toolkit.serving import ids, measures, problems
+from toolkit.serving import ids, instant, measures, problems
 from toolkit.serving.body import Body, Disconnected, Receive, Send
 from toolkit.serving.capture import Capture
 from toolkit.serving.feedback import Feedback
@@ -50,8 +52,11 @@ from toolkit.serving.routing import (
     request_id_of,
 )
 from toolkit.serving.rows import Batch, parse
-from toolkit.serving.settings import Limits
+from toolkit.serving.settings import Batching, Limits
 from toolkit.serving.validate import Validator
+
+if TYPE_CHECKING:
+    from toolkit.serving.batching import Batcher
 
 __all__ = ["App", "Info", "create_app"]
 
@@ -59,7 +64,15 @@ REPLAY_WAIT = 10.0
 
 
 class App:
-    def __init__(self, model: Model, capture: Capture | None, feedback: Feedback | None, limits: Limits, info: Info):
+    def __init__(
+        self,
+        model: Model,
+        capture: Capture | None,
+        feedback: Feedback | None,
+        limits: Limits,
+        info: Info,
+        batching: Batcher | None = None,
+    ) -> None:
         self.model = model
         self.capture = capture
         self.limits = limits
@@ -70,9 +83,12 @@ class App:
         self.encode = msgspec.json.Encoder().encode
         self._classes = model.signature.classes
         self._replay = info.replay
+        self.batching = batching
+        self._explaining: Handler | None = None
         self._routes = {
             "/predict": Route("/predict", {"POST": self._predict}),
             "/feedback": Route("/feedback", {"POST": self._label}),
+            "/explain": Route("/explain", {"POST": self._explain}),
             "/healthz": Route("/healthz", {"GET": self._health}),
             "/metrics": Route("/metrics", {"GET": self._metrics}),
             "/": Route("/", {"GET": self._describe}),
@@ -172,28 +188,33 @@ class App:
         raise Problem(405, "method", f"{problems.shown(path)} takes {allow}", headers=((b"allow", allow.encode()),))
 
     async def _predict(self, request: Request) -> Answer:
-        prefix, prediction = self.predicted(request, self.validator.batch(await request.body.read(request.headers)))
-        content = {
-            "model": self.model.name,
-            "version": self.info.version,
-            "predictions": self.items(prefix, prediction),
-        }
-        return Answer(200, self.encode(content))
+        batch = self.validator.batch(await request.body.read(request.headers))
+        return Answer(200, self.content(*await self.predicted(request, batch)))
 
-    def predicted(self, request: Request, batch: Batch) -> tuple[str, Prediction]:
+    def instantly(self, headers: Sequence[tuple[bytes, bytes]], body: bytes, date: bytes) -> bytes | None:
+        """The response to a POST of one row to /predict, or None where this has to be asked as an application."""
+        return instant.answer(self, headers, body, date) if instant.LABEL in self._routes else None
+
+    def content(self, prefix: str, prediction: Prediction) -> bytes:
+        """The body of an answer of /predict."""
+        predictions = self.items(prefix, prediction)
+        return self.encode({"model": self.model.name, "version": self.info.version, "predictions": predictions})
+
+    async def predicted(self, request: Request, batch: Batch) -> tuple[str, Prediction]:
         """What the model answers to valid rows, counted and captured; the prefix of their ids. The one way to it."""
         moment, prefix = request.moment_ms, request.prefix
         if self._replay and b"x-toolkit-time" in request.headers:
             moment = event_time(request.headers[b"x-toolkit-time"])
             prefix = ids.prefix(moment)
-        if batch.row is not None:
-            prediction = self.model.answer_row(batch.row)
-        else:
-            prediction = self.model.answer(batch.columns, batch.rows)
+        prediction = answered(self.model, batch) if self.batching is None else await self.batching.predict(batch)
+        self.keep(prefix, moment, batch, prediction)
+        return prefix, prediction
+
+    def keep(self, prefix: str, moment_ms: int, batch: Batch, prediction: Prediction) -> None:
+        """Count and capture what was answered."""
         self.measures.rows += batch.rows
         if self.capture is not None:
-            self.capture.add(prefix, moment, batch, prediction)
-        return prefix, prediction
+            self.capture.add(prefix, moment_ms, batch, prediction)
 
     def items(self, prefix: str, prediction: Prediction) -> list[dict[str, Any]]:
         """A prediction as /predict shows it, an object a row."""
@@ -212,6 +233,13 @@ class App:
         stored = await asyncio.to_thread(self._feedback.accept, document)
         return Answer(200, self.encode({"stored": stored}))
 
+    async def _explain(self, request: Request) -> Answer:
+        if self._explaining is None:
+            from toolkit.serving.explain import Explaining
+
+            self._explaining = Explaining(self)
+        return await self._explaining(request)
+
     async def _health(self, request: Request) -> Answer:
         return Answer(200, b'{"status":"ok"}')
 
@@ -222,7 +250,9 @@ class App:
             "digest": self.model.digest[:12],
             "endpoint": self.info.endpoint,
         }
-        counts: Mapping[str, int] = self.capture.counts if self.capture is not None else {}
+        counts = dict(self.capture.counts) if self.capture is not None else {}
+        if self.batching is not None:
+            counts |= self.batching.counts
         return Answer(200, self.measures.text(labels, counts), measures.TYPE)
 
     async def _describe(self, request: Request) -> Answer:
@@ -239,7 +269,10 @@ class App:
         """Nothing new comes here. The table of routes is what this object holds of itself: without it, model and all
         are freed with the last request that is under way (a hot swap puts another App in its place, `swap`)."""
         self._routes = {}
+        if self.batching is not None:
+            self.batching.close()
         vars(self).pop("_pages", None)
+        self._explaining = None
 
     @cached_property
     def _pages(self) -> Any:
@@ -276,7 +309,17 @@ def create_app(
     feedback: Feedback | None = None,
     limits: Limits | None = None,
     info: Info | None = None,
+    batching: Batching | None = None,
 ) -> App:
     """The application of one loaded model. Without `capture` nothing is remembered, without `feedback` labels are
-    refused (501)."""
-    return App(model, capture, feedback, limits or Limits(), info or Info())
+    refused (501), without `batching` (a function's way) every request is answered where it stands."""
+    batcher = None
+    if batching is not None:
+        from toolkit.serving.batching import Batcher
+
+        batcher = Batcher(partial(answered, model), batching, os.cpu_count() or 1)
+    return App(model, capture, feedback, limits or Limits(), info or Info(), batcher)
+
+
+def answered(model: Model, batch: Batch) -> Prediction:
+    return model.answer_row(batch.row) if batch.row is not None else model.answer(batch.columns, batch.rows)

@@ -8,7 +8,7 @@ pydantic cost more than the rest of a cold start together.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -58,6 +58,7 @@ def openapi(app: App) -> dict[str, Any]:
     foreign = described.paths(app)
     return {
         "openapi": "3.1.0",
+        "security": [{}, {"bearer": []}],  # where the endpoint itself asks for a token (`auth`)
         "info": {
             "title": app.model.name,
             "version": str(app.info.version),
@@ -75,12 +76,23 @@ def openapi(app: App) -> dict[str, Any]:
                         "feedback", "Labels of predictions", content["feedback"], "Stored", *_BODY_PROBLEMS, 501, 503
                     )
                 },
+                "/explain": {
+                    "post": _operation(
+                        "explain",
+                        "What each feature added to a prediction",
+                        content["explain"],
+                        "Explanations",
+                        *_BODY_PROBLEMS,
+                        501,
+                        503,
+                    )
+                },
                 "/healthz": {"get": _operation("health", "Ready to answer", None, "Health")},
                 "/metrics": {"get": _operation("metrics", "Prometheus text", None, "")},
                 "/": {"get": _operation("describe", "What is served here", None, "Description")},
             },
         ),
-        "components": {"schemas": schemas},
+        "components": {"schemas": schemas, "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
     }
 
 
@@ -101,6 +113,34 @@ class Explained(msgspec.Struct):
     detail: str
     request_id: str
     errors: list[problems.Finding] = []
+
+
+class ClassAnswer(msgspec.Struct):
+    label: str
+    probabilities: dict[str, float | None]
+
+
+class ValueAnswer(msgspec.Struct):
+    value: float | None
+
+
+class Explanation(msgspec.Struct):
+    """One row: `value` is `base` (the background's average) plus the sum of the contributions, a number a feature, all
+    on the scale `space`. Of two classes the second is explained, of more the predicted one."""
+
+    method: Literal["exact", "sampled"]
+    space: Literal["value", "probability", "log-odds", "log", "score"]
+    value: float | None
+    base: float | None
+    contributions: dict[str, float | None]
+    explained: str | msgspec.UnsetType = msgspec.UNSET
+
+
+def _explanations(answer: type) -> type:
+    """`explained` names the class, where there are classes."""
+    row = msgspec.defstruct("ExplanationOf", [("prediction", answer)], bases=(Explanation,), kw_only=True)
+    parts = [("model", str), ("version", int), ("background", int), ("explanations", list[row])]  # type: ignore[valid-type]
+    return msgspec.defstruct("Explanations", parts)
 
 
 class Health(msgspec.Struct):
@@ -151,6 +191,7 @@ def _bodies(app: App) -> tuple[dict[str, Any], dict[str, Any]]:
         validate.envelope(byhand.COLUMNS, validator.columns_type),
         msgspec.defstruct("Predictions", [("model", str), ("version", int), ("predictions", list[row])]),  # type: ignore[valid-type]
         *(Explained, Health, Stored, Description),
+        _explanations(ValueAnswer if signature.task == "regression" else ClassAnswer),
     ]
     refs, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     for column, feature in zip(("Record", "Columns"), (signature.features,) * 2, strict=True):
@@ -181,7 +222,15 @@ def _bodies(app: App) -> tuple[dict[str, Any], dict[str, Any]]:
             item,
         ]
     }
-    return {"predict": predict, "feedback": feedback}, schemas
+    return {"predict": predict, "feedback": feedback, "explain": _explainable(app, predict)}, schemas
+
+
+def _explainable(app: App, predict: dict[str, Any]) -> dict[str, Any]:
+    """What /predict takes, with fewer rows."""
+    few = {"maxItems": min(app.limits.max_rows, app.limits.explain_rows)}
+    enveloped = [{"properties": dict.fromkeys(byhand.ENVELOPES, few)}]
+    columns = {"properties": {byhand.COLUMNS: {"additionalProperties": few}}}
+    return {**predict, "allOf": [*enveloped, columns, few]}
 
 
 def _label_schema(app: App) -> dict[str, Any]:
