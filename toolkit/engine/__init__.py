@@ -4,4 +4,6 @@
 actions, each with its reason; what a provider cannot do is refused there. `executor` is dull: an intent in the release
 journal before each action, the result after it, so that a run that died anywhere is finished by the same command.
 `toolkit plan` is the same pipeline without the last room.
+
+`rollout` is how a challenger gets the traffic: one pure function over events, model-checked; `rollouts` is its journal.
 """

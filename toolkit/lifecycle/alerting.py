@@ -69,7 +69,7 @@ def _by_apprise(ctx: Context, alert: Alert) -> list[Delivery]:
 
 
 def _apprise() -> Callable[[], Any]:
-    """The class, with its 170 channels looked through while there are no threads yet: it imports a module that Python is
+    """The class, with its channels looked through while there are no threads yet: that imports a module which Python is
     about to drop, and warns of it."""
     try:
         with warnings.catch_warnings():

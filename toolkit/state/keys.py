@@ -7,7 +7,7 @@
     runs/<id>/...                          a run's own create-only objects
     tail/runs/<id>                         a run that the run index does not hold yet
     leases/<name>.json                     compare-and-swap
-    profiles|captures|feedback|reports|pages/... what serving and checks write, time first so that a window is one listing
+    profiles, captures, feedback, reports, pages/...   what serving and checks write, time first: a window is one listing
     cache/...                              rebuildable: checkpoints, the run index
 
 Times in keys are `stamp`s: no colons, and they sort as text.
@@ -64,6 +64,10 @@ def triggers(model: str) -> str:
 
 def incidents(target: str, endpoint: str) -> str:
     return f"incidents/{check('target', target)}/{check('endpoint', endpoint)}"
+
+
+def rollouts(target: str, endpoint: str) -> str:
+    return f"rollouts/{check('target', target)}/{check('endpoint', endpoint)}"
 
 
 def datasets(name: str) -> str:
