@@ -82,7 +82,8 @@ def _app(model: Model, version: int, store: Any, runtime: Runtime, values: Setti
         vertex_predict=os.environ.get("AIP_PREDICT_ROUTE", ""),
         vertex_health=os.environ.get("AIP_HEALTH_ROUTE", ""),
     )
-    return create_app(model, capture=capture, feedback=feedback, limits=values.limits, info=info)
+    batching = values.batching if values.batching.max_rows and not _is_frozen_between_calls() else None
+    return create_app(model, capture=capture, feedback=feedback, limits=values.limits, info=info, batching=batching)
 
 
 def _swapping(store: Any, runtime: Runtime, values: Settings, bucket: Bucket) -> Swap:

@@ -30,6 +30,10 @@ class Batch:
             self._columns = [[value] for value in self.row or ()]
         return self._columns
 
+    def part(self, start: int, end: int) -> Batch:
+        """Rows `start` to `end`."""
+        return Batch(end - start, columns=[column[start:end] for column in self.columns])
+
 
 def parse(body: bytes) -> Any:
     """JSON as plain values, NaN and Infinity included so that they can be named. Problem 400 where it is not JSON."""

@@ -37,6 +37,16 @@ class CaptureSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_pending: int = 128
 
 
+class Batching(msgspec.Struct, frozen=True, kw_only=True):
+    """How a server gathers requests for a model that is slow (`batching`). Rows; a wait in milliseconds (0: never wait
+    for company); `queue_seconds` is how long one may wait before it is refused. `max_rows` 0 switches it off."""
+
+    max_rows: int = 256
+    max_wait_ms: float = 0.0
+    max_queue: int = 10_000
+    queue_seconds: float = 10.0
+
+
 # Asymmetric ones alone: a key that verifies cannot sign.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 
@@ -71,6 +81,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     limits: Limits = Limits()
     capture: CaptureSettings = CaptureSettings()
+    batching: Batching = Batching()
     replay: bool = False
     auth: Auth = Auth()
     bucket: Bucket | None = None

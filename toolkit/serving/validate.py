@@ -49,14 +49,17 @@ class Validator:
         }
 
     def batch(self, body: bytes) -> Batch:
-        found = None
-        if body.count(b"{") <= self.limits.max_rows + 2:  # else most likely too many rows: count before building them
-            try:
-                found = self._decode(body)
-            except (*_UNREADABLE, ValueError):
-                found = None
-        found = found or self._by_hand(body)
-        return found if 0 < found.rows <= self.limits.max_rows else self._bounded(found)
+        return self.typed(body) or self._bounded(self._by_hand(body))
+
+    def typed(self, body: bytes) -> Batch | None:
+        """The batch of a body that is right as it stands, None where it has to be read by hand."""
+        if body.count(b"{") > self.limits.max_rows + 2:  # most likely too many rows: count before building them
+            return None
+        try:
+            found = self._decode(body)
+        except (*_UNREADABLE, ValueError):
+            return None
+        return found if found is not None and 0 < found.rows <= self.limits.max_rows else None
 
     def document(self, document: Any) -> Batch:
         """As `batch`, for a body that is parsed already."""

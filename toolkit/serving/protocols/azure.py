@@ -24,7 +24,7 @@ _CODES = {404: "NotFound", 413: "RequestTooLarge", 500: "InternalServerError", 5
 
 async def score(app: App, request: Request) -> Answer:
     batch = _batch(app, parse(await request.body.read(request.headers)))
-    prefix, prediction = app.predicted(request, batch)
+    prefix, prediction = await app.predicted(request, batch)
     return Answer(200, app.encode(app.items(prefix, prediction)))
 
 

@@ -43,7 +43,7 @@ async def invocations(app: App, request: Request) -> Answer:
         batch = app.validator.records(_lines(app, data))
     else:
         batch = _json(app, parse(data))
-    prefix, prediction = app.predicted(request, batch)
+    prefix, prediction = await app.predicted(request, batch)
     content = _WRITERS[wanted](app, prefix, prediction)
     return Answer(200, content, wanted, ((b"x-prediction-id", prefix.encode()),))
 

@@ -45,7 +45,7 @@ async def predict(app: App, request: Request) -> Answer:
         batch = app.validator.records(_unwrapped(records))
     else:
         batch = app.validator.table(_columns(names, document["inputs"]))
-    prefix, prediction = app.predicted(request, batch)
+    prefix, prediction = await app.predicted(request, batch)
     outputs: Any = prediction.values
     if prediction.labels:
         outputs = {"label": prediction.labels, "probabilities": prediction.probabilities}

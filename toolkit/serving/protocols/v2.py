@@ -82,7 +82,7 @@ async def infer(app: App, request: Request) -> Answer:
         raise refused(where.strip("`").removeprefix("$.") or None, what) from error
     wanted = _wanted(question, [output["name"] for output in _output_metadata(app)])
     batch = app.validator.table(_columns(app, question.inputs, tail))
-    prefix, prediction = app.predicted(request, batch)
+    prefix, prediction = await app.predicted(request, batch)
     return _answer(app, question, prefix, [(_output(name, prediction), binary) for name, binary in wanted])
 
 

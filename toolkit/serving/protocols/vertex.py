@@ -30,7 +30,7 @@ async def predict(app: App, request: Request) -> Answer:
             raise refused(shown(name), "unknown field; there are instances, parameters")
     names = [f.name for f in app.model.signature.features]
     batch = app.validator.records(reading.rows(names, document["instances"], "instances"))
-    prefix, prediction = app.predicted(request, batch)
+    prefix, prediction = await app.predicted(request, batch)
     return Answer(200, app.encode({"predictions": app.items(prefix, prediction)}))
 
 
