@@ -54,6 +54,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     actions: tuple[Action, ...]
     warnings: tuple[str, ...] = ()
+    measured: tuple[str, ...] = ()  # what the bundle costs, where that was asked for
 
     @property
     def changes(self) -> tuple[Action, ...]:

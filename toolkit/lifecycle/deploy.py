@@ -21,7 +21,7 @@ from toolkit.domain.plan import Desired, Plan
 from toolkit.domain.records import ModelVersion, Release
 from toolkit.domain.specs import FunctionSpec, ScheduleSpec
 from toolkit.engine import executor, planner
-from toolkit.lifecycle import access, compiled, find, sign, trust
+from toolkit.lifecycle import access, budget, compiled, find, sign, trust
 from toolkit.lifecycle.compiled import Choice
 from toolkit.lifecycle.lock import exclusively
 from toolkit.lifecycle.naming import endpoint, function_name, releases
@@ -49,6 +49,7 @@ class _Wanted:
     version: ModelVersion
     inference: FunctionSpec
     drift: FunctionSpec
+    bundle: Bundle
     desired: list[Desired]
     warnings: list[str]
 
@@ -58,16 +59,22 @@ def protected(ctx: Context) -> bool:
     return bool(config and config.protected)
 
 
-def plan(ctx: Context, version: int | None = None) -> Plan:
-    """What `run` would do. Builds the bundles on this machine; changes nothing elsewhere."""
+def plan(ctx: Context, version: int | None = None, *, measured: bool = False) -> Plan:
+    """What `run` would do. Builds the bundles on this machine; changes nothing elsewhere. `measured`: starts the
+    inference bundle too and says what that costs."""
     wanted = _wanted(ctx, version)
-    return planner.plan(ctx.target, wanted.desired, resources.observe(ctx), ctx.provider, wanted.warnings)
+    made = planner.plan(ctx.target, wanted.desired, resources.observe(ctx), ctx.provider, wanted.warnings)
+    if not measured:
+        return made
+    found = budget.shown(ctx, wanted.bundle.path, wanted.inference.environment, _python(ctx))
+    return msgspec.structs.replace(made, measured=tuple(found))
 
 
 def run(ctx: Context, version: int | None = None, *, reason: str = "deploy") -> Deployment:
     """Raises NotFound (no such version), PlanError (the target cannot), Locked (another deployment is at work),
-    Untrusted (a signature is missing or wrong, or the policy forbids to go back)."""
+    Untrusted (a signature is missing or wrong, or the policy forbids to go back), GateFailed (over the budget)."""
     wanted = _wanted(ctx, version)
+    advice = budget.check(ctx, wanted.bundle.path, wanted.inference.environment, _python(ctx))
     journal = releases(ctx)
     op = digest.of_value([ctx.actor, ctx.clock(), wanted.version.digest])[:20]
     with exclusively(ctx):
@@ -81,7 +88,7 @@ def run(ctx: Context, version: int | None = None, *, reason: str = "deploy") -> 
         current = journal.current()
         if current is None or _content(current) != _content(release):
             journal.record(release, op=f"{op}/release")
-    notes = [f"warning: {warning}" for warning in made.warnings]
+    notes = [f"warning: {warning}" for warning in (*made.warnings, *advice)]
     return Deployment(made, release, state.url, [*notes, *_how_to_stop(ctx)])
 
 
@@ -149,7 +156,8 @@ def _wanted(ctx: Context, number: int | None) -> _Wanted:
         schedule.desired(tick),
     ]
     unique = list({(d.kind, d.name): d for d in desired}.values())
-    return _Wanted(chosen, inference, drift, unique, [*access.warnings(ctx), *trust.warnings(ctx)])
+    warnings = [*inference_zip.warnings, *access.warnings(ctx), *trust.warnings(ctx)]
+    return _Wanted(chosen, inference, drift, inference_zip, unique, warnings)
 
 
 def _bundle(ctx: Context, built: Bundle, what: str) -> Desired:
