@@ -4,11 +4,16 @@ Lambda     handler "app.handler"
 uvicorn    uvicorn app:application
 """
 
-from pathlib import Path
+import gc
 
-from mangum import Mangum
+gc.disable()  # nothing of what is loaded here becomes garbage: looking for it took 6 % of a start
 
-from toolkit.entry import inference
+from pathlib import Path  # noqa: E402
+
+from mangum import Mangum  # noqa: E402
+
+from toolkit.entry import inference  # noqa: E402
 
 application = inference.application(Path(__file__).parent)
 handler = Mangum(application, lifespan="off")
+gc.enable()
