@@ -154,8 +154,11 @@ def _reader(source: Path | Mapping[str, bytes]) -> Any:
         if Path(name).name != name or name.startswith("."):
             raise Corrupt(f"the manifest names a file outside the model's folder: {name!r}")
         path = source / name
+        if path.resolve().parent != folder:  # a link; nothing outside is even read
+            raise Corrupt(f"{name} of the model is a link to outside its folder")
         return path.read_bytes() if path.is_file() else None
 
+    folder = source.resolve()
     return read
 
 
