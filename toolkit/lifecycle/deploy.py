@@ -87,7 +87,8 @@ def run(ctx: Context, version: int | None = None, *, reason: str = "deploy") -> 
         release = _release(ctx, wanted, state.url, _version_of(state.spec_digests, wanted.inference), reason)
         current = journal.current()
         if current is None or _content(current) != _content(release):
-            journal.record(release, op=f"{op}/release")
+            provisional = current is not None and not current.function_version
+            journal.record(release, op=f"{op}/release", rollback=provisional)  # it takes the other's place
     notes = [f"warning: {warning}" for warning in (*made.warnings, *advice)]
     return Deployment(made, release, state.url, [*notes, *_how_to_stop(ctx)])
 
