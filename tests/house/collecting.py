@@ -20,8 +20,9 @@ def note(request: pytest.FixtureRequest) -> None:
     suite, claims = getattr(request, "cls", None), getattr(request.function, "claims", ())
     if suite is not None and claims:
         made = all(suite.provider.offers(claim) for claim in claims)
+        whose = parity.column(suite.provider.name, suite.server)
         for claim in claims:
-            request.node.user_properties.append(("parity", (suite.provider.name, claim, made)))
+            request.node.user_properties.append(("parity", (whose, claim, made)))
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -48,8 +49,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def _all_ran() -> bool:
-    """Every port of every provider was looked at: not so when only some tests were asked for."""
     from toolkit.bootstrap import providers
 
-    looked_at = {(case.provider, case.claim.partition(".")[0]) for case in _shown}
-    return all((name, port) in looked_at for name in providers.names() for port in providers.provider(name).ports)
+    return parity.complete(_shown, {name: providers.provider(name).ports for name in providers.names()})

@@ -7,14 +7,38 @@ from typing import NamedTuple
 
 from toolkit.domain.capabilities import PROMISES
 
+# Providers that are proven on more than one server: the first carries every claim, another those that it can.
+SERVERS: dict[str, dict[str, tuple[str, ...]]] = {
+    "aws": {"moto": (), "ministack": ("store", "secrets", "alerts", "metrics", "functions", "schedules")},
+}
+
 
 class Shown(NamedTuple):
-    """One case that ran: whose, what it proves, whether the provider claims that, whether the case passed."""
+    """One case that ran: whose ("aws (moto)" where there are several servers), what it proves, whether the provider
+    claims that, whether the case passed."""
 
     provider: str
     claim: str
     claimed: bool
     passed: bool
+
+
+def column(provider: str, server: str) -> str:
+    """What a provider is called on a server; a suite that names none runs on the first."""
+    servers = SERVERS.get(provider)
+    return f"{provider} ({server or next(iter(servers))})" if servers else provider
+
+
+def complete(results: Iterable[Shown], ports: dict[str, Iterable[str]]) -> bool:
+    """Whether every port of every provider was looked at, on every server: not so when only some tests were run."""
+    seen = {(case.provider, case.claim.partition(".")[0]) for case in results}
+    wanted = {
+        (column(name, server), port)
+        for name, offered in ports.items()
+        for server, able in SERVERS.get(name, {"": ()}).items()
+        for port in able or offered
+    }
+    return wanted <= seen
 
 
 def table(results: Iterable[Shown]) -> str:

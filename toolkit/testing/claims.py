@@ -16,9 +16,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Suite:
-    """Base of every suite: `provider` is whose claims decide what is expected."""
+    """Base of every suite: `provider` is whose claims decide what is expected.
+
+    `server` names what stands in for the provider, where more than one does. A case that a further server cannot show
+    is left out by setting it to None there, with the reason beside it: the claim is then proven on another.
+    """
 
     provider: ClassVar[Provider]
+    server: ClassVar[str] = ""
 
 
 def claims(*names: str) -> Callable[[F], F]:

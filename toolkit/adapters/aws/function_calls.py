@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from toolkit.adapters.aws.errors import code, translated
 from toolkit.adapters.aws.function_api import ALIAS, Api
@@ -19,8 +19,11 @@ _SECONDS = 930.0  # longer than any function may take
 _EVENT_BYTES = 1024**2
 
 
-def over_url(url: Any, request: HttpRequest, credentials: Any, region: str) -> HttpResponse:
-    """`url` is a URL's configuration. Unavailable when nothing answers."""
+def over_url(url: Any, request: HttpRequest, credentials: Any, region: str, endpoint: str = "") -> HttpResponse:
+    """`url` is a URL's configuration. Unavailable when nothing answers.
+
+    `endpoint` is where AWS's services are instead: an emulator that gives out AWS's own host names answers them there.
+    """
     import urllib3
 
     target = url["FunctionUrl"].rstrip("/") + quote(request.path, safe=_PATH)
@@ -29,6 +32,10 @@ def over_url(url: Any, request: HttpRequest, credentials: Any, region: str) -> H
     headers = {name: value for name, value in request.headers.items() if name.lower() != "host"}
     if url["AuthType"] == "AWS_IAM":
         headers = _signed(request.method, target, headers, request.body, credentials, region)
+    place = urlsplit(target)
+    if endpoint and (place.hostname or "").endswith(".on.aws"):
+        headers = {**headers, "Host": place.netloc}
+        target = endpoint + target.removeprefix(f"{place.scheme}://{place.netloc}")
     try:
         answer = urllib3.request(
             request.method, target, body=request.body or None, headers=headers, redirect=False, retries=False,

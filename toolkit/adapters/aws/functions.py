@@ -97,7 +97,8 @@ class LambdaFunctions:
         url = self._traffic.url(name)
         if url is None:
             raise self._not_there(name)
-        return function_calls.over_url(url, request, credentials(self._api.region), self._api.region)
+        who = credentials(self._api.region)
+        return function_calls.over_url(url, request, who, self._api.region, self._settings["services_endpoint"])
 
     def event(self, name: str, event: dict[str, Any], *, wait: bool = True) -> Any:
         try:
