@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from tests.serving.endpoints import ROW, Client
-from tests.serving.protocols.questions import CSV, JSON, LINES, NAMES, as_csv, made, read_predictions
+from tests.serving.protocols.questions import CSV, JSON, LINES, NAMES, ROWS, as_csv, made, read_predictions
+from toolkit import __version__
 from toolkit.serving.model import Model
 
 PATH = "/invocations"
@@ -116,3 +118,32 @@ def test_a_regression_in_csv_is_a_value_a_line(regression: Model) -> None:
 def test_split_without_columns_is_in_the_order_of_the_features(client: Client) -> None:
     reply = client.post(PATH, {"dataframe_split": {"data": [[ROW[name] for name in NAMES]]}, "params": {"a": 1}})
     assert read_predictions(reply) == predicted(client)
+
+
+@pytest.mark.parametrize("key", ["dataframe_split", "dataframe_records", "inputs", "columns"])
+def test_nan_is_how_mlflows_client_writes_a_missing_value(binary: Model, key: str) -> None:
+    row = {**ROWS[0], "delay": None}
+    gap = {**row, "delay": float("nan")}
+    body = {
+        "dataframe_split": {"columns": list(gap), "data": [list(gap.values())]},
+        "dataframe_records": [gap],
+        "inputs": [gap],
+        "columns": {name: [value] for name, value in gap.items()},
+    }[key]
+    client = Client(made(binary))
+    name = "inputs" if key == "columns" else key
+    headers = {"content-type": "application/json"}
+    found = client.request("POST", "/invocations", json.dumps({name: body}).encode(), headers)
+    expected = client.post("/predict", row).json()["predictions"][0]["probabilities"]
+    assert found.json()["predictions"][0]["probabilities"] == expected
+    for refused in ({name: {"delay": [float("inf")]}} if key == "columns" else {"instances": [gap]},):
+        assert client.request("POST", "/invocations", json.dumps(refused).encode(), headers).status == 400
+
+
+def test_the_address_of_sagemakers_runtime_and_mlflows_version(binary: Model) -> None:
+    client = Client(made(binary))
+    body = {"instances": ROWS[:1]}
+    assert client.post("/endpoints/flights/invocations", body).json()["predictions"][0]["label"]
+    refused = client.post("/endpoints/other/invocations", body)
+    assert (refused.status, refused.json()["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
+    assert client.get("/version").content.decode() == __version__

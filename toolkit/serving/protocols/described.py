@@ -100,6 +100,7 @@ def _said(app: App) -> dict[tuple[str, str], Said]:
         ("tensorflow", "status"): _read("The model's state", _object(model_version_status=_list({"type": "object"}))),
         ("tensorflow", "predict"): _tensorflow(app, rows),
         ("sagemaker", "ping"): Said("Ready to answer", {}),
+        ("sagemaker", "version"): Said("The version of the toolkit that serves", {"text/plain": TEXT}),
         ("sagemaker", "invocations"): Said(
             "Predict rows", scored, {"application/json": scoring, CSV: TEXT, LINES: TEXT}, (406,)
         ),

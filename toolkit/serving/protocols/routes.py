@@ -44,7 +44,9 @@ TABLE = (
     Entry("POST", f"{_SERVABLE}:predict", "tensorflow", "predict"),
     Entry("POST", f"{_SERVABLE}{_VERSION}:predict", "tensorflow", "predict"),
     Entry("GET", "/ping", "sagemaker", "ping"),
+    Entry("GET", "/version", "sagemaker", "version"),
     Entry("POST", "/invocations", "sagemaker", "invocations"),
+    Entry("POST", "/endpoints/{model}/invocations", "sagemaker", "invocations"),
     Entry("POST", "/score", "azure", "score"),
 )
 # Whose words a path that nobody has is refused in, by how it begins.

@@ -1,7 +1,10 @@
-"""SageMaker's /ping and /invocations, and MLflow's scoring bodies on the same /invocations.
+"""SageMaker's /ping and /invocations, and MLflow's scoring bodies on the same /invocations (and its /version).
+
+A client of SageMaker calls `/endpoints/{name}/invocations` of its runtime, which calls the container's /invocations;
+here both are answered, so that such a client only needs another `endpoint_url`.
 
 In: `application/json` (`instances`, or whatever /predict takes; MLflow's `dataframe_split`, `dataframe_records` and
-`inputs`, told apart by their key; `params` is not looked at, as MLflow itself does for a model that has none),
+`inputs`, told apart by their key; NaN is null in those three, `params` is not looked at, both as MLflow itself has it),
 `text/csv` and `application/jsonlines` (a record a line). Out, by Accept: JSON `{"predictions": [...]}` with the items
 of /predict, CSV without a header (label and probabilities, or the value), or JSON lines.
 """
@@ -10,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from toolkit import __version__
 from toolkit.serving.body import media
 from toolkit.serving.problems import Problem, shown
 from toolkit.serving.protocols import reading, refusing
@@ -30,6 +34,10 @@ async def ping(app: App, request: Request) -> Answer:
     return Answer(200, b"", b"text/plain; charset=utf-8")
 
 
+async def version(app: App, request: Request) -> Answer:
+    return Answer(200, __version__.encode(), b"text/plain; charset=utf-8")
+
+
 async def invocations(app: App, request: Request) -> Answer:
     wanted = _accepted(request.headers.get(b"accept", b""))
     data = await request.body.read(request.headers, (CSV, LINES))
@@ -42,7 +50,7 @@ async def invocations(app: App, request: Request) -> Answer:
     elif kind == LINES:
         batch = app.validator.records(_lines(app, data))
     else:
-        batch = _json(app, parse(data))
+        batch = _json(app, parse(data), b"NaN" in data)
     prefix, prediction = await app.predicted(request, batch)
     content = _WRITERS[wanted](app, prefix, prediction)
     return Answer(200, content, wanted, ((b"x-prediction-id", prefix.encode()),))
@@ -53,7 +61,8 @@ def failure(problem: Problem) -> Answer:
     return refusing.answer(problem, {"error_code": code, "message": refusing.sentence(problem)})
 
 
-def _json(app: App, document: Any) -> Batch:
+def _json(app: App, document: Any, gaps: bool) -> Batch:
+    """`gaps`: the text has NaN in it, which is how MLflow's client writes what pandas has no other word for."""
     names = [f.name for f in app.model.signature.features]
     key = _envelope(document, names)
     if not key:
@@ -62,13 +71,24 @@ def _json(app: App, document: Any) -> Batch:
     for name in document:
         if name not in (key, "params"):
             raise refused(shown(name), f"unknown field beside {key!r}")
+    gaps = gaps and key != "instances"
     if key == "dataframe_split":
         if not isinstance(content, dict):
             raise refused(key, f"expected columns and data, got {shown(content)}")
-        return app.validator.records(reading.split(names, content, key))
-    if key == "inputs" and isinstance(content, dict):
-        return app.validator.table(reading.columns(content))
-    return app.validator.records(reading.rows(names, content, key))
+        records = reading.split(names, content, key)
+    elif key == "inputs" and isinstance(content, dict):
+        columns = reading.columns(content)
+        return app.validator.table({n: _filled(v) for n, v in columns.items()} if gaps else columns)
+    else:
+        records = reading.rows(names, content, key)
+    return app.validator.records([_filled(record) for record in records] if gaps else records)
+
+
+def _filled(values: Any) -> Any:
+    """A record or a column with null for NaN."""
+    if isinstance(values, dict):
+        return {name: None if value != value else value for name, value in values.items()}
+    return [None if value != value else value for value in values] if isinstance(values, list) else values
 
 
 def _envelope(document: Any, names: list[str]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from toolkit.domain.records import DType, Feature
+from toolkit.serving import arrays
 from toolkit.serving.problems import Finding, Problem, shown
 from toolkit.serving.protocols.reading import refused
 from toolkit.serving.rows import invalid
@@ -71,8 +72,8 @@ class Reader:
         self._tail = tail
         self._at = 0
 
-    def values(self, tensor: Tensor, feature: Feature | None) -> list[Any]:
-        """The values of a column. `feature` is None where there is none of that name, which the validator will say."""
+    def values(self, tensor: Tensor, feature: Feature | None) -> Any:
+        """The values of a column, a list or (many, in binary) a numpy array. `feature` is None where there is none of that name, which the validator will say."""
         rows = _rows(tensor)
         known = DATATYPES[feature.dtype] if feature is not None else (*_FORMATS, "BYTES")
         if tensor.datatype not in known:
@@ -85,6 +86,8 @@ class Reader:
         if len(values) != rows:
             raise refused(shown(tensor.name), f"has {len(values)} values, its shape {_shape(tensor)} says {rows}")
         if feature is not None and feature.dtype == "int64" and tensor.datatype in _FLOATS:
+            if not isinstance(values, list):
+                return arrays.whole(values)
             return [int(v) if isinstance(v, float) and v.is_integer() else v for v in values]
         return values
 
@@ -94,7 +97,7 @@ class Reader:
         if left:
             raise Problem(400, "bad-binary", f"{left} bytes follow that belong to no input")
 
-    def _binary(self, tensor: Tensor, size: Any) -> list[Any]:
+    def _binary(self, tensor: Tensor, size: Any) -> Any:
         if type(size) is not int or not 0 <= size <= len(self._tail) - self._at:
             left = len(self._tail) - self._at
             raise refused(shown(tensor.name), f"binary_data_size {shown(size)} does not fit the {left} bytes left")
@@ -139,11 +142,15 @@ def _from_json(tensor: Tensor) -> list[Any]:
     return values
 
 
-def _numbers(tensor: Tensor, part: memoryview) -> list[Any]:
+def _numbers(tensor: Tensor, part: memoryview) -> Any:
     code = _FORMATS[tensor.datatype]
     count, rest = divmod(len(part), struct.calcsize(f"<{code}"))
     if rest:
         raise refused(shown(tensor.name), f"{len(part)} bytes are no whole number of {tensor.datatype}")
+    if arrays.at_hand(count):
+        import numpy as np
+
+        return np.frombuffer(part, dtype=np.dtype(code).newbyteorder("<"))
     values = list(struct.unpack(f"<{count}{code}", part))
     return [None if v != v else v for v in values] if tensor.datatype in _FLOATS else values
 

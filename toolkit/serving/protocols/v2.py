@@ -81,7 +81,7 @@ async def infer(app: App, request: Request) -> Answer:
         what, _, where = str(error).partition(" - at ")
         raise refused(where.strip("`").removeprefix("$.") or None, what) from error
     wanted = _wanted(question, [output["name"] for output in _output_metadata(app)])
-    batch = app.validator.table(_columns(app, question.inputs, tail))
+    batch = app.validator.arrays(_columns(app, question.inputs, tail))
     prefix, prediction = await app.predicted(request, batch)
     return _answer(app, question, prefix, [(_output(name, prediction), binary) for name, binary in wanted])
 
@@ -90,9 +90,9 @@ def failure(problem: Problem) -> Answer:
     return refusing.answer(problem, {"error": refusing.sentence(problem)})
 
 
-def _columns(app: App, inputs: list[Tensor], tail: memoryview) -> dict[str, list[Any]]:
+def _columns(app: App, inputs: list[Tensor], tail: memoryview) -> dict[str, Any]:
     features = {f.name: f for f in app.model.signature.features}
-    columns: dict[str, list[Any]] = {}
+    columns: dict[str, Any] = {}
     reader = tensors.Reader(tail)
     for tensor in inputs:
         if tensor.name in columns:
