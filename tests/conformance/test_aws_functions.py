@@ -17,9 +17,7 @@ HERE = "python" + ".".join(platform.python_version_tuple()[:2])
 
 @pytest.fixture(scope="module")
 def settings() -> Settings:
-    settings = cloud.bucket()
-    cloud.make_roles(settings)
-    return settings
+    return cloud.prepared()
 
 
 @pytest.mark.slow

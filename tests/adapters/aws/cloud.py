@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from uuid import uuid4
 
 from toolkit.adapters.aws.client import client
 from toolkit.adapters.aws.emulator import COMMAND
-from toolkit.adapters.aws.names import Names
+from toolkit.adapters.aws.operator.bootstrap import open_operator
 from toolkit.adapters.aws.settings import AwsSettings
 from toolkit.ports import Settings
 from toolkit.testing.servers import shared
@@ -57,10 +56,10 @@ def make_bucket(found: Settings) -> None:
     service.create_bucket(Bucket=found["bucket"], CreateBucketConfiguration=place)
 
 
-def make_roles(found: Settings) -> None:
-    """What the operator makes for functions and schedules: roles that their services may take on."""
-    iam = client("iam", REGION, found["services_endpoint"])
-    for role, service in (("inference", "lambda"), ("drift-check", "lambda"), ("scheduler", "scheduler")):
-        trusted = {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        document = json.dumps({"Version": "2012-10-17", "Statement": [trusted]})
-        iam.create_role(RoleName=Names(found["stem"]).role(role), AssumeRolePolicyDocument=document)
+def prepared() -> Settings:
+    """The settings of a project for which an operator has made everything: bucket, roles, queues, groups."""
+    found = settings(bucket=f"bucket-{uuid4().hex[:12]}")
+    operator = open_operator(found, {"managed-by": "toolkit", "project": found["prefix"], "target": "test"})
+    for action in operator.plan().changes:
+        operator.carry_out(action)
+    return found

@@ -1,7 +1,6 @@
-"""AWS by boto3: S3 as the bucket, Secrets Manager, SNS, CloudWatch Logs. Credentials come from boto3's default chain.
+"""AWS by boto3: S3 as the bucket, Batch, Lambda, EventBridge Scheduler, Secrets Manager, SNS, CloudWatch Logs.
 
-Offered so far: store, secrets, alerts, metrics. Jobs, functions and schedules are not: a target on AWS maps them to
-another provider (`ports = { jobs = "local", functions = "local", schedules = "local" }`) until they are.
+Credentials come from boto3's default chain.
 
 `errors` is the one table from AWS's codes to ours, `client` the one place where clients are made, `emulator` the moto
 server that the suites talk to over the wire. `endpoint` puts the store on another server that speaks S3: for state it
@@ -20,6 +19,7 @@ PROVIDER = Provider(
     title="Amazon Web Services",
     ports={
         "store": "toolkit.adapters.aws.store:open_store",
+        "schedules": "toolkit.adapters.aws.schedules:open_schedules",
         "functions": "toolkit.adapters.aws.functions:open_functions",
         "jobs": "toolkit.adapters.aws.jobs:open_jobs",
         "secrets": "toolkit.adapters.aws.secrets:open_secrets",
@@ -35,7 +35,7 @@ PROVIDER = Provider(
             "store.read", "store.write", "store.create", "store.swap", "store.files", "store.uri",
             "jobs.run", "jobs.cancel", "jobs.timeout", "jobs.memory", "jobs.retry", "jobs.array",
             "functions.http", "functions.event", "functions.versions", "functions.weights", "functions.timeout",
-            "functions.memory", "functions.logs",
+            "functions.memory", "functions.logs", "schedules.fire",
             "secrets.store", "alerts.publish", "metrics.record",
         }
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -15,18 +15,31 @@ from toolkit.adapters.aws.emulator.wire import Call, Reply
 EXECUTORS: tuple[str, ...] = (
     "toolkit.adapters.aws.emulator.functions.executor:Lambda",
     "toolkit.adapters.aws.emulator.batch.executor:Batch",
+    "toolkit.adapters.aws.emulator.schedules:Scheduler",
+    "toolkit.adapters.aws.emulator.notifications:Notifications",
 )
 
 
-@dataclass(frozen=True)
+def _closed(call: Call) -> Reply:
+    raise RuntimeError("the emulator is not up yet")
+
+
+@dataclass
 class Home:
     """`address` is the emulator's own (for endpoints that are told to what runs), `folder` a place for files that is
-    gone with the emulator unless it was given, `credentials` the key id and secret that callers sign with."""
+    gone with the emulator unless it was given, `credentials` the key id and secret that callers sign with; `ask` puts a
+    call to the whole emulator, as over the wire (never while the lock is held)."""
 
     address: str
     folder: Path
     account: str
     credentials: tuple[str, str] = ("test", "test")
+    ask: Callable[[Call], Reply] = _closed
+
+    def signed(self, service: str, region: str) -> dict[str, str]:
+        """The header that says which service a call of our own is for."""
+        scope = f"{self.credentials[0]}/20260101/{region}/{service}/aws4_request"
+        return {"authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"}
 
     def environment(self, region: str) -> dict[str, str]:
         """What a job or a function finds in its environment, as from its role: fixed credentials and the region."""
@@ -60,6 +73,7 @@ class Chain:
         for name in named:
             module, _, attribute = name.partition(":")
             self._executors.append(getattr(import_module(module), attribute)(moto, home))
+        home.ask = self
 
     def __call__(self, call: Call) -> Reply:
         for executor in self._executors:
