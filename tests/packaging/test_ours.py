@@ -46,6 +46,15 @@ def test_bound_adapters_are_taken_whole_and_others_not() -> None:
     ]  # fmt: skip
 
 
+def test_every_protocol_is_taken() -> None:
+    """Their modules are named in a table, and imported by their first request."""
+    from toolkit.serving.protocols import routes
+
+    found = needed({"app.py": b"from toolkit.entry import inference"}, ours.read(ours.PACKAGE, "toolkit/"))
+    named = {f"toolkit/serving/protocols/{entry.protocol}.py" for entry in routes.TABLE}
+    assert {*named, "toolkit/serving/protocols/vertex.py"} <= set(found)
+
+
 def test_a_function_without_us_gets_nothing() -> None:
     assert needed({"app.py": b"import json"}, PACKAGE) == []
 

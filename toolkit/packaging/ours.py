@@ -21,6 +21,8 @@ from toolkit.packaging.bytecode import Interpreter
 
 PACKAGE = Path(toolkit.__file__).parent
 _NAME = PACKAGE.name
+# packages whose modules are imported by a name that a table holds: taken whole, as adapters are
+BY_NAME = frozenset({f"{_NAME}.serving.protocols"})
 _LEFT_OUT = frozenset({"__pycache__", "_shipped", "py.typed"})
 
 Files = Mapping[str, bytes]
@@ -82,6 +84,8 @@ def needed(sources: Files, package: Files, adapters: Iterable[str] = ()) -> list
         if module and module not in found:
             found.add(module)
             pending += [module.rpartition(".")[0], *_imports(known[module], package[known[module]])]
+            if module in BY_NAME:
+                pending += [other for other in known if other.startswith(f"{module}.")]
     files = {known[module] for module in found}
     return sorted(files | {name for name in package if _is_data(name, files, package)})
 
