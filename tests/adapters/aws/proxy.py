@@ -104,6 +104,8 @@ class Proxy:
                 for name, value in reply.getheaders():
                     if name.lower() not in {"connection", "transfer-encoding", "date", "server"}:
                         self.send_header(name, value)
+                if reply.getheader("content-length") is None:
+                    self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data[:length])
                 self.close_connection = length < len(data)
