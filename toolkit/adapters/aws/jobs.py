@@ -43,6 +43,7 @@ from toolkit.domain.specs import JobSpec, JobStatus, LogLine
 from toolkit.ports import Settings
 
 CANCEL_SECONDS = 180.0  # a container has 30 s to stop, and AWS takes its time to say so
+SUBMISSIONS = 3  # at most, of one job by one command
 LOOKS = (0.2, 0.8, 2.0, 4.0)  # seconds between looks for a job whose submission got no answer
 WAIT_FOR_OTHER = 45.0  # longer than a ticket
 
@@ -55,7 +56,7 @@ def open_jobs(settings: Settings) -> BatchJobs:
         batch=client("batch", region, endpoint),
         submits=client("batch", region, endpoint, retries=False),
         streams=Streams(own.job_group, client("logs", region, endpoint)),
-        tickets=Tickets(open_store(settings)) if settings["bucket"] else None,
+        tickets=Tickets(open_store(settings), settings["stem"]) if settings["bucket"] else None,
         # An emulator on this machine answers at once and has no quota of questions.
         poll=0.1 if endpoint else 2.0,
     )
@@ -149,6 +150,8 @@ class BatchJobs:
                     self._streams.delete(stream)
             with self._translated(f"delete job {job_id}"):
                 self._batch.tag_resource(resourceArn=job["jobArn"], tags={job_words.FORGOTTEN: times.now()})
+            if self._tickets is not None:
+                self._tickets.give_back(job_id)
         self._search.forget(job_id)
 
     # Submitting
@@ -165,7 +168,7 @@ class BatchJobs:
                     time.sleep(seconds)
                     if found := self._search.look(spec.name):
                         return job_words.status(found)
-                if attempt == len(self._looks):
+                if attempt == SUBMISSIONS:
                     raise
                 continue
             self._search.remember(spec.name, made["jobId"])

@@ -1,6 +1,6 @@
 """Of many who submit a job of one name, one does: a create-only object in the bucket says who.
 
-Batch has no name that two jobs could not have, and its list is seconds behind. Whoever makes `leases/jobs/<name>.json`
+Batch has no name that two jobs could not have, and its list is seconds behind. Whoever makes `leases/jobs/<stem>/<name>.json`
 submits; the others wait until the job can be seen. A ticket that ran out (its holder died between the two) is taken
 over by a swap. What is left: a holder that was stopped for longer than a ticket lasts and then goes on makes a second
 job, and the run's own claim lets only one of the two do anything.
@@ -31,8 +31,11 @@ class Ticket(msgspec.Struct, frozen=True):
 
 
 class Tickets:
-    def __init__(self, store: Store) -> None:
+    """`scope` keeps the targets of one bucket apart: equal work has equal names on all of them."""
+
+    def __init__(self, store: Store, scope: str) -> None:
         self._store = store
+        self._scope = scope
 
     def take(self, name: str) -> Ticket | None:
         """A ticket for this caller, or None while somebody else holds it."""
@@ -42,7 +45,7 @@ class Tickets:
         except AlreadyExists:
             pass
         try:
-            found = self._store.get(_key(name))
+            found = self._store.get(self._key(name))
         except NotFound:
             return None
         held = msgspec.json.decode(found.data, type=Ticket)
@@ -53,12 +56,13 @@ class Tickets:
         except PreconditionFailed:
             return None
 
-    def give_back(self, name: str, ticket: Ticket) -> None:
-        """For a submission that certainly did not happen: the next one need not wait."""
+    def give_back(self, name: str, ticket: Ticket | None = None) -> None:
+        """For a submission that certainly did not happen, or a job that was deleted: the next one need not wait."""
         try:
-            found = self._store.get(_key(name))
-            if msgspec.json.decode(found.data, type=Ticket).holder == ticket.holder:
-                self._write(name, Ticket(ticket.holder, ""), Match(found.meta.etag))
+            found = self._store.get(self._key(name))
+            holder = msgspec.json.decode(found.data, type=Ticket).holder
+            if ticket is None or ticket.holder == holder:
+                self._write(name, Ticket(holder, ""), Match(found.meta.etag))
         except (NotFound, PreconditionFailed, Unavailable):
             return
 
@@ -66,7 +70,7 @@ class Tickets:
         """Its outcome known, also where the reply was lost: the object says whose it is."""
         for patience in (0.1, 0.4, 1.0, None):
             try:
-                self._store.put(_key(name), msgspec.json.encode(ticket), mode)
+                self._store.put(self._key(name), msgspec.json.encode(ticket), mode)
                 return ticket
             except (Unavailable, AlreadyExists, PreconditionFailed) as error:
                 if self._is(name, ticket):
@@ -76,15 +80,14 @@ class Tickets:
                 time.sleep(patience)
         raise AssertionError("unreachable")
 
+    def _key(self, name: str) -> str:
+        return f"leases/jobs/{self._scope}/{name}.json"
+
     def _is(self, name: str, ticket: Ticket) -> bool:
         try:
-            return msgspec.json.decode(self._store.get(_key(name)).data, type=Ticket) == ticket
+            return msgspec.json.decode(self._store.get(self._key(name)).data, type=Ticket) == ticket
         except (NotFound, Unavailable):
             return False
-
-
-def _key(name: str) -> str:
-    return f"leases/jobs/{name}.json"
 
 
 def _later(seconds: float) -> str:
