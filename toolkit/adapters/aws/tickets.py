@@ -1,6 +1,6 @@
 """Of many who submit a job of one name, one does: a create-only object in the bucket says who.
 
-Batch has no name that two jobs could not have, and its list is seconds behind. Whoever makes `leases/jobs/<stem>/<name>.json`
+Batch has no name that two jobs could not have, and its list is seconds behind. Whoever makes the ticket of a name
 submits; the others wait until the job can be seen. A ticket that ran out (its holder died between the two) is taken
 over by a swap. What is left: a holder that was stopped for longer than a ticket lasts and then goes on makes a second
 job, and the run's own claim lets only one of the two do anything.
