@@ -160,10 +160,10 @@ class App:
             return answer
         except (Problem, Disconnected):
             raise
-        except MemoryError as error:
-            detail = "there is not enough memory for this request; send fewer rows at a time"
-            raise Problem(503, "out-of-memory", detail, headers=((b"retry-after", b"1"),)) from error
         except Exception as error:
+            if isinstance(error, MemoryError) or problems.is_of_memory(error):
+                detail = "there is not enough memory for this request; send fewer rows at a time"
+                raise Problem(503, "out-of-memory", detail, headers=((b"retry-after", b"1"),)) from error
             from toolkit.serving import about
 
             about.log_failure(method, path, request)

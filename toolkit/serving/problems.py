@@ -71,6 +71,12 @@ class Problem(Exception):
         return msgspec.json.encode(document)
 
 
+def is_of_memory(error: Exception) -> bool:
+    """Whether a library in C++ ran out of memory, which it says in words only."""
+    text = str(error)
+    return any(word in text for word in ("bad_alloc", "bad allocation", "Failed to allocate memory"))
+
+
 def title(status: int) -> str:
     return _TITLES.get(status, "Error")
 
