@@ -1,39 +1,35 @@
-"""From a worker's spawn to its first correct answer, through the real Lambda runtime client, side by side.
+"""From a worker's spawn to its first correct answer, through the real Lambda runtime client, side by side in one run.
 
-Ours is the bundle that `toolkit deploy` makes (validation, digest checks, capture on). Beside it: the floor (the
-runtime client, numpy and onnxruntime with the same model, nothing else), and FastAPI + Mangum + onnxruntime as people
-zip it (the wheels as they are, without bytecode). Variants take turns; the page cache is warm for all of them.
+Ours are the two bundles that `toolkit deploy` makes of one model (digests checked, validation, metrics and capture on,
+behind Mangum): with onnxruntime, and compiled. Beside each its floor, the same model with nothing around it
+(`packaging.measure`), and FastAPI + Mangum + onnxruntime as people zip it: the wheels as they are, without bytecode.
+Variants take turns, the page cache is warm for all, every answer is compared. Wall clock is what a user waits; CPU says
+the same with less noise. Below that: what a row costs in either runtime, and at how many rows they cross.
+
+Whole servers of others (`benchmarks.peers`, where it is there) join with `cold_start(folder) -> name -> seconds`.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import Report
+from benchmarks.report import Report, interleaved
 
-ROUNDS = 7
-FLOOR = """
-import json, os
-import numpy as np
-import onnxruntime as ort
-options = ort.SessionOptions()
-options.intra_op_num_threads = 1
-session = ort.InferenceSession(os.path.join(os.environ["LAMBDA_TASK_ROOT"], "model", "model.onnx"), options)
-names = [i.name for i in session.get_inputs()]
-def handler(event, context):
-    row = json.loads(event["body"])["records"][0]
-    out = session.run(None, {n: np.array([[row[n]]], dtype=np.float32) for n in names})
-    return {"statusCode": 200, "body": json.dumps({"p": out[1].tolist()})}
-"""
-USUAL = """
+ROUNDS = 9
+ONNX, COMPILED = "ours, onnxruntime", "ours, compiled"
+FLOOR_ONNX, FLOOR_COMPILED = "floor: numpy + onnxruntime", "floor: the model's tables alone"
+USUAL = "usual: FastAPI + Mangum + onnxruntime"
+BATCHES = (1, 5, 20, 100, 1000)
+USUAL_CODE = """
 import os
 import numpy as np
 import onnxruntime as ort
@@ -57,24 +53,47 @@ def main(argv: list[str]) -> None:
     report = Report(f"Cold start, spawn to first correct answer (median of {ROUNDS}, alternating)")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        roots, environment, row = _variants(folder)
-        times: dict[str, list[float]] = {name: [] for name in roots}
-        for number in range(ROUNDS + 1):
-            for variant, root in roots.items():
-                seconds = _first_answer(folder, variant, root, environment, row)
-                if number:
-                    times[variant].append(seconds)
-        found = {variant: statistics.median(values) for variant, values in times.items()}
-        for variant, seconds in found.items():
-            report.add(variant, seconds * 1000, "ms")
-        report.ratio("ours_over_floor", found["ours"] / found["floor: numpy + onnxruntime"])
-        report.ratio("usual_over_ours", found["usual: FastAPI + Mangum + onnxruntime"] / found["ours"])
-        report.add("our zip", roots["ours"].with_suffix(".zip").stat().st_size / 1e6, "MB")
+        bundles, environment = _bundles(folder)
+        starts = _starts(folder, bundles, environment)
+        for variant, found in starts.items():
+            report.add(variant, statistics.median(found["wall"]) * 1000, "ms")
+        for variant, found in starts.items():
+            report.add(f"{variant}, CPU", statistics.median(found["cpu"]) * 1000, "ms")
+        for variant, path in bundles.items():
+            report.add(f"{variant}, zip", path.stat().st_size / 1e6, "MB")
+        _ratios(report, starts, _peers(report, folder))
+        _crossover(report, folder)
     report.show(argv)
 
 
-def _variants(folder: Path) -> tuple[dict[str, Path], dict[str, str], dict[str, float]]:
-    """Unpacked bundles by name, the environment of ours, and a row to ask with."""
+def _ratios(report: Report, starts: dict[str, Any], peers: dict[str, float]) -> None:
+    wall = {variant: statistics.median(found["wall"]) for variant, found in starts.items()}
+    cpu = {variant: statistics.median(found["cpu"]) for variant, found in starts.items()}
+    report.ratio("ours_over_floor", wall[ONNX] / wall[FLOOR_ONNX])
+    report.ratio("compiled_over_floor", wall[COMPILED] / wall[FLOOR_COMPILED])
+    report.ratio("ours_over_floor_cpu", cpu[ONNX] / cpu[FLOOR_ONNX])
+    report.ratio("compiled_over_floor_cpu", cpu[COMPILED] / cpu[FLOOR_COMPILED])
+    report.ratio("usual_over_ours", wall[USUAL] / wall[ONNX])
+    report.ratio("usual_over_compiled", wall[USUAL] / wall[COMPILED])
+    report.ratio("ours_over_compiled", wall[ONNX] / wall[COMPILED])
+    for name, seconds in peers.items():
+        report.ratio(f"{name}_over_ours", seconds / wall[ONNX])
+        report.ratio(f"{name}_over_compiled", seconds / wall[COMPILED])
+
+
+def _peers(report: Report, folder: Path) -> dict[str, float]:
+    if importlib.util.find_spec("benchmarks.peers") is None:
+        return {}
+    measured: Callable[[Path], dict[str, float]] | None
+    measured = getattr(importlib.import_module("benchmarks.peers"), "cold_start", None)
+    found = measured(folder) if measured else {}
+    for name, seconds in found.items():
+        report.add(name, seconds * 1000, "ms")
+    return found
+
+
+def _bundles(folder: Path) -> tuple[dict[str, Path], dict[str, str]]:
+    """The two zips of one model, and the environment of their function."""
     import msgspec
 
     from toolkit.bootstrap import open_context
@@ -84,20 +103,15 @@ def _variants(folder: Path) -> tuple[dict[str, Path], dict[str, str], dict[str, 
     _project(folder)
     ctx = open_context(folder)
     promote.run(ctx, train.run(ctx).version)
-    plan = deploy.plan(ctx)
-    zipped = next(Path(a.payload["path"]) for a in plan.actions if a.kind == "bundle" and "inference" in a.why)
-    spec = next(a.payload for a in plan.actions if a.kind == "function" and a.name.endswith("inference"))
-    roots = {"ours": folder / "ours"}
-    roots["ours"].with_suffix(".zip").write_bytes(zipped.read_bytes())
-    with zipfile.ZipFile(zipped) as archive:
-        archive.extractall(roots["ours"])
-    model = (roots["ours"] / "model" / "model.onnx").read_bytes()
-    sample = json.loads((roots["ours"] / "model" / "sample").read_bytes())[0]
-    roots["floor: numpy + onnxruntime"] = _peer(folder / "floor", FLOOR, ["numpy", "onnxruntime"], model, bytecode=True)
-    roots["usual: FastAPI + Mangum + onnxruntime"] = _peer(
-        folder / "usual", USUAL, ["fastapi", "mangum", "numpy", "onnxruntime"], model, bytecode=False
-    )
-    return roots, msgspec.convert(spec, FunctionSpec).environment, sample
+    found, environment = {}, {}
+    for variant, runtime in ((ONNX, "onnxruntime"), (COMPILED, "compiled")):
+        plan = deploy.plan(open_context(folder, overrides=[f"serve.runtime={runtime}"]))
+        zipped = next(a.payload["path"] for a in plan.actions if a.kind == "bundle" and "inference" in a.why)
+        found[variant] = folder / f"{runtime}.zip"
+        found[variant].write_bytes(Path(zipped).read_bytes())
+        spec = next(a.payload for a in plan.actions if a.kind == "function" and a.name.endswith("inference"))
+        environment = dict(msgspec.convert(spec, FunctionSpec).environment)
+    return found, environment
 
 
 def _project(folder: Path) -> None:
@@ -113,49 +127,79 @@ def _project(folder: Path) -> None:
     )
 
 
-def _peer(root: Path, code: str, packages: list[str], model: bytes, *, bytecode: bool) -> Path:
-    """The same wheels, in the versions of this environment, in a folder of their own."""
+def _starts(folder: Path, bundles: dict[str, Path], environment: dict[str, str]) -> dict[str, Any]:
+    """CPU and wall seconds of each start, by variant. Every variant gives the same answer, or this fails."""
+    from toolkit.packaging import measure
+
+    roots = {}
+    for variant, path in bundles.items():
+        roots[variant] = path.with_suffix("")
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(roots[variant])
+    roots[FLOOR_ONNX] = measure.floor(roots[ONNX], folder / "floor-onnx", sys.executable)
+    roots[FLOOR_COMPILED] = measure.floor(roots[COMPILED], folder / "floor-compiled", sys.executable)
+    roots[USUAL] = _usual(folder / "usual", (roots[ONNX] / "model" / "model.onnx").read_bytes())
+    request = {
+        "roots": {variant: str(root) for variant, root in roots.items()},
+        "environment": measure.quiet(environment),
+        "event": measure.event(measure.sample(roots[ONNX])),
+        "rounds": ROUNDS,
+    }
+    command = [sys.executable, "-m", "toolkit.execution.cold"]
+    done = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, check=True)
+    starts: dict[str, Any] = json.loads(done.stdout)["starts"]
+    if "failed" in starts:
+        raise RuntimeError(starts["failed"])
+    answers = {variant: _probability(json.loads(found["answer"]["body"])) for variant, found in starts.items()}
+    if max(answers.values()) - min(answers.values()) > 1e-4:
+        raise RuntimeError(f"they answer differently: {answers}")
+    return starts
+
+
+def _probability(body: Any) -> float:
+    """That of the second class, wherever a variant puts it: the last number of the answer."""
+    while not isinstance(body, float):
+        body = (list(body.values()) if isinstance(body, dict) else body)[-1]
+    return body
+
+
+def _usual(root: Path, model: bytes) -> Path:
+    """The wheels of this environment's versions, as pip would lay them, in a folder of their own."""
     from importlib import metadata
 
     from uv import find_uv_bin
 
-    pinned = [f"{name}=={metadata.version(name)}" for name in packages]
+    pinned = [f"{name}=={metadata.version(name)}" for name in ("fastapi", "mangum", "numpy", "onnxruntime")]
     command = [find_uv_bin(), "pip", "install", "--quiet", "--python", sys.executable, "--target", str(root), *pinned]
-    subprocess.run([*command, *(["--compile-bytecode"] if bytecode else [])], check=True)
+    subprocess.run(command, check=True)
     (root / "model").mkdir()
     (root / "model" / "model.onnx").write_bytes(model)
-    (root / "app.py").write_text(code)
+    (root / "app.py").write_text(USUAL_CODE)
     return root
 
 
-def _first_answer(folder: Path, variant: str, root: Path, environment: dict[str, str], row: dict[str, Any]) -> float:
-    from toolkit.execution.aws_lambda import Deployment, Pool
-    from toolkit.execution.aws_lambda.log import FunctionLog
+def _crossover(report: Report, folder: Path) -> None:
+    """What the two runtimes take for a batch, without anything around them."""
+    from toolkit.domain import digest
+    from toolkit.serving.model import Model, load
 
-    deployment = Deployment("cold", "1", root, memory_mb=1024, environment=environment)
-    log = FunctionLog(folder / f"{variant[:5]}.jsonl")
-    pool = Pool(deployment, workers=folder / "workers", runtime=folder / "runtime", log=log)
-    try:
-        started = time.perf_counter()
-        outcome = pool.call(json.dumps(_event({"records": [row]})).encode())
-        seconds = time.perf_counter() - started
-    finally:
-        pool.close(5.0)
-    answer = json.loads(outcome.payload)
-    if answer.get("statusCode") != 200:
-        raise RuntimeError(f"{variant}: {outcome.payload[:500]!r}")
-    return seconds
+    def loaded(root: Path) -> Model:
+        return load(root / "model", digest.of_file(root / "model" / "manifest.json"))
 
-
-def _event(body: dict[str, Any]) -> dict[str, Any]:
-    """An API Gateway v2 request, as a function URL sends it."""
-    http = {"method": "POST", "path": "/predict", "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "bench"}
-    return {
-        "version": "2.0", "routeKey": "$default", "rawPath": "/predict", "rawQueryString": "",
-        "headers": {"content-type": "application/json", "host": "localhost"},
-        "requestContext": {"http": http, "stage": "$default", "requestId": "1", "domainName": "localhost"},
-        "body": json.dumps(body), "isBase64Encoded": False,
-    }  # fmt: skip
+    tables, graph = loaded(folder / "compiled"), loaded(folder / "onnxruntime")
+    rows = json.loads((folder / "compiled" / "model" / "sample").read_bytes())
+    for count in BATCHES:
+        asked = (rows * count)[:count]
+        columns = [[row[f.name] for row in asked] for f in tables.signature.features]
+        repeats = max(1, 2000 // count)
+        works = {
+            name: lambda model=model: [model.answer(columns, count) for _ in range(repeats)]  # noqa: B023
+            for name, model in (("compiled", tables), ("onnxruntime", graph))
+        }
+        found = interleaved(works, 5)  # type: ignore[arg-type]
+        for name, seconds in found.items():
+            report.add(f"{name} alone, {count} rows", seconds / repeats * 1e6, "us")
+        report.ratio(f"compiled_over_onnxruntime_{count}_rows", found["compiled"] / found["onnxruntime"])
 
 
 if __name__ == "__main__":

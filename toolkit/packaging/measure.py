@@ -55,13 +55,14 @@ def handler(event, context):
 """
 _COMPILED = """
 import json
+from array import array
 from program import CONSTANTS, INPUTS, SCORES, STEPS
 from steps import program
 STEPS, _ = program(len(CONSTANTS) + len(INPUTS), STEPS)
 def handler(event, context):
     row = json.loads(event["body"])["records"][0]
     values = [row.get(name) for name in INPUTS]
-    numbers = [float("nan") if v is None else float(v) for v in values if not isinstance(v, str)]
+    numbers = array("f", [float("nan") if v is None else v for v in values if not isinstance(v, str)])
     memory = [*CONSTANTS, *numbers, *(v for v in values if isinstance(v, str))]
     for step in STEPS:
         step(memory)

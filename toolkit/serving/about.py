@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.serving import problems
 from toolkit.serving.problems import Problem
 from toolkit.serving.protocols import routes
-from toolkit.serving.routing import DOCS, SAFE, Request, request_id_of
+from toolkit.serving.routing import DOCS, JSON, SAFE, Request, request_id_of
 
 if TYPE_CHECKING:
     from toolkit.serving.app import App
@@ -40,11 +40,17 @@ def table(app: App) -> list[tuple[str, str]]:
     return list(dict.fromkeys([*own, *pages, *((e.method, e.path.format(**values)) for e in routes.TABLE)]))
 
 
-async def no_pages(error: ImportError, send: Send) -> None:
-    problem = Problem(501, "no-docs", f"this bundle was built without {error.name}, which the pages need")
-    content = problem.encode("")
-    headers = [(b"content-type", problems.TYPE), (b"content-length", str(len(content)).encode()), *SAFE]
-    await send({"type": "http.response.start", "status": 501, "headers": headers})
+async def no_pages(app: App, path: str, error: ImportError, send: Send) -> None:
+    """A bundle without FastAPI (that of a compiled model): the OpenAPI document is ours and answered, pages are not."""
+    if path == "/openapi.json":
+        from toolkit.serving import docs
+
+        status, kind, content = 200, JSON, app.encode(docs.openapi(app))
+    else:
+        detail = f"this bundle was built without {error.name}, which the pages need; /openapi.json is here"
+        status, kind, content = 501, problems.TYPE, Problem(501, "no-docs", detail).encode("")
+    headers = [(b"content-type", kind), (b"content-length", str(len(content)).encode()), *SAFE]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
 
 

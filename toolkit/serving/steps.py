@@ -42,7 +42,7 @@ def program(start: int, steps: Sequence[Sequence[Any]]) -> tuple[list[Step], int
             work, width = STEPS[name](_Reader(length), *arguments)
         except Unreadable:
             raise
-        except (LookupError, TypeError, ValueError, OverflowError) as error:
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise Unreadable(f"step {len(made)}: {error!r}") from error
         made.append(work)
         length += width
@@ -146,10 +146,11 @@ def _trees(
     targets, weights, spans = _numbers("i", leaves[0]), _numbers("f", leaves[1]), _numbers("i", leaves[2])
     count = len(spans) - 1 if spans else len(weights)
     _check_trees(f, t, lo, hi, starts, 2 * width, count)
-    if spans and (
-        len(targets) != len(weights) or not set(targets) <= set(range(len(offsets))) or spans[-1] > len(weights)
-    ):
+    rising = spans == sorted(spans) and (not spans or (spans[0], spans[-1]) == (0, len(weights)))
+    if not rising or not set(targets) <= set(range(len(offsets))) or len(targets) != (len(weights) if spans else 0):
         raise Unreadable("trees: leaves that add to nothing")
+    if not spans and len(offsets) != 1:
+        raise Unreadable("trees: leaves without an output")
     both = max(f, default=0) >= width
     negate = operator.neg
 

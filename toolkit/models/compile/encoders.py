@@ -45,6 +45,16 @@ def _key(value: Any) -> Any:
     return float(np.float32(value)) if isinstance(value, float) else value
 
 
+def one_hot(build: Builder, node: Node, x: Tensor) -> Tensor:
+    """[..., categories] of x [...]."""
+    if not node.get("zeros", 1):
+        raise NotCompilable("OneHotEncoder that fails on what it does not know")
+    text = node.attributes.get("cats_strings")
+    known = build.constant(text or node.get("cats_int64s"), "text" if text else "int")
+    wide = Tensor(x.places[..., np.newaxis], x.kind)
+    return build.map("float", build.map("eq", wide, known, kind="bool"), kind="float32")
+
+
 def imputer(build: Builder, node: Node, x: Tensor) -> Tensor:
     if "imputed_value_floats" not in node.attributes or x.kind != "float32":
         raise NotCompilable(f"Imputer of {x.kind}")

@@ -68,6 +68,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "Softmax": arithmetic.softmax,
     "LpNormalization": arithmetic.lp_normalization,
     "LabelEncoder": encoders.label_encoder,
+    "OneHotEncoder": encoders.one_hot,
     "Imputer": encoders.imputer,
     "Scaler": encoders.scaler,
     "Normalizer": encoders.normalizer,
