@@ -286,7 +286,7 @@ class App:
         except ImportError as error:
             from toolkit.serving import about
 
-            return await about.no_pages(error, send)
+            return await about.no_pages(self, scope["path"], error, send)
         await pages(scope, receive, send)
         self.measures.observe("docs", 200, 0.0)
         return None
