@@ -1,4 +1,4 @@
-"""Is a registered model still what it was? Every byte, the graph, the certificate, and the metrics measured again."""
+"""Is a registered model still what it was? Its bytes, signature, graph and certificate, and the metrics once more."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from toolkit.domain import codec
 from toolkit.domain.errors import ToolkitError
 from toolkit.domain.records import ModelManifest, ModelVersion
-from toolkit.lifecycle import evaluate, find
+from toolkit.lifecycle import evaluate, find, trust
 from toolkit.ports.context import Context
 from toolkit.state.blobs import Blobs
 
@@ -22,7 +22,12 @@ def run(ctx: Context, version: str | int = "latest") -> list[str]:
     if findings:
         return findings  # nothing further can be read
     manifest = find.manifest(ctx, found)
-    return [*_contents(manifest, found, ctx), *_certificate(manifest), *_answers(ctx, found, manifest)]
+    return [
+        *_signed(ctx, found),
+        *_contents(manifest, found, ctx),
+        *_certificate(manifest),
+        *_answers(ctx, found, manifest),
+    ]
 
 
 def _bytes(ctx: Context, version: ModelVersion) -> Iterator[str]:
@@ -41,6 +46,13 @@ def _bytes(ctx: Context, version: ModelVersion) -> Iterator[str]:
             continue
         if size != manifest.sizes.get(role):
             yield f"{role}: has {size} bytes, the manifest says {manifest.sizes.get(role)}"
+
+
+def _signed(ctx: Context, version: ModelVersion) -> Iterator[str]:
+    try:
+        trust.check(ctx, version, back=False)
+    except ToolkitError as error:
+        yield f"signature: {error.message}"
 
 
 def _contents(manifest: ModelManifest, version: ModelVersion, ctx: Context) -> Iterator[str]:
