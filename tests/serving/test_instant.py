@@ -10,7 +10,7 @@ import pytest
 from tests.serving.endpoints import ROW, Client
 from toolkit.quality.baseline import Baseline
 from toolkit.quality.counter import Counter
-from toolkit.serving import ids
+from toolkit.serving import batching, ids
 from toolkit.serving.app import App, Info, create_app
 from toolkit.serving.capture import Capture
 from toolkit.serving.model import Model
@@ -22,7 +22,10 @@ JSON = (b"content-type", b"application/json")
 
 
 @pytest.fixture(params=[None, Batching()], ids=["plain", "batching"])
-def app(request: pytest.FixtureRequest, binary: Model, store: Any, baseline: Baseline) -> App:
+def app(
+    request: pytest.FixtureRequest, binary: Model, store: Any, baseline: Baseline, monkeypatch: pytest.MonkeyPatch
+) -> App:
+    monkeypatch.setattr(batching, "INLINE", 1e9)  # fast enough, however busy this machine is
     settings = CaptureSettings(seconds=1e9)
     capture = Capture(
         store, binary, target="dev", endpoint="flights", version=3, counter=lambda: Counter(baseline),

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from toolkit.serving import ids, instant, measures, problems
+from toolkit.serving import ids, instant, listing, measures, problems
 from toolkit.serving.body import Body, Disconnected, Receive, Send
 from toolkit.serving.capture import Capture
 from toolkit.serving.feedback import Feedback
@@ -197,7 +197,11 @@ class App:
 
     def content(self, prefix: str, prediction: Prediction) -> bytes:
         """The body of an answer of /predict."""
-        predictions = self.items(prefix, prediction)
+        predictions: Any
+        if len(prediction) < listing.FROM:
+            predictions = self.items(prefix, prediction)
+        else:
+            predictions = msgspec.Raw(listing.predictions(prefix, prediction))
         return self.encode({"model": self.model.name, "version": self.info.version, "predictions": predictions})
 
     async def predicted(self, request: Request, batch: Batch) -> tuple[str, Prediction]:
@@ -281,15 +285,16 @@ class App:
         return docs.application(self)
 
     async def _slowly(self, scope: Scope, receive: Receive, send: Send) -> None:
+        from toolkit.serving.pages import kept
+
+        send = kept(self, scope, send)
         try:
             pages = self._pages
         except ImportError as error:
             from toolkit.serving import about
 
             return await about.no_pages(self, scope["path"], error, send)
-        await pages(scope, receive, send)
-        self.measures.observe("docs", 200, 0.0)
-        return None
+        return await pages(scope, receive, send)  # type: ignore[no-any-return]
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -322,4 +327,6 @@ def create_app(
 
 
 def answered(model: Model, batch: Batch) -> Prediction:
-    return model.answer_row(batch.row) if batch.row is not None else model.answer(batch.columns, batch.rows)
+    if batch.row is not None:
+        return model.answer_row(batch.row)
+    return model.answer(batch.arrays if model.arrays and batch.arrays is not None else batch.columns, batch.rows)

@@ -93,6 +93,8 @@ class Batcher:
         each = seconds / rows
         self._row_seconds += SMOOTH * (each - self._row_seconds) if self._row_seconds else each
         if rows <= self._settings.max_rows:
+            if self._seconds:
+                seconds = min(seconds, 4 * self._seconds)  # one hiccup of the machine is not a slow model
             self._seconds += SMOOTH * (seconds - self._seconds) if self._seconds else seconds
 
     async def _enqueue(self, batch: Batch) -> Prediction:

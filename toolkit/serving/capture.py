@@ -85,10 +85,11 @@ def read(captured: Captured) -> Iterator[Row]:
 class _Hour:
     """What is open for one hour of event time."""
 
-    __slots__ = ("answers", "counter", "features", "labels", "requests", "rows", "scores", "uncounted")
+    __slots__ = ("answers", "before", "counter", "features", "labels", "requests", "rows", "scores", "uncounted")
 
     def __init__(self, counter: Any) -> None:
         self.counter = counter
+        self.before: Any = None  # the counter's totals, which may have counted another hour
         self.rows = 0
         self.uncounted: list[tuple[Any, ...]] = []
         self.answers: list[Any] = []  # scores of the uncounted
@@ -121,6 +122,7 @@ class Capture:
         self._names = [f.name for f in model.signature.features]
         self._classes = {text: i for i, text in enumerate(model.signature.classes)}
         self._open: dict[int, _Hour] = {}
+        self._spare: Any = None
         self._rows = 0
         self._flushed = 0.0
         self._outbox = Outbox(store, settings.max_pending)
@@ -147,7 +149,7 @@ class Capture:
                 if len(self._open) >= 2 * self._settings.max_windows:  # a store that hangs while time is replayed
                     self._dropped += batch.rows
                     return
-                hour = self._open[name] = _Hour(self._counter() if self._counter else None)
+                hour = self._open[name] = self._new_hour()
             if hour.counter is not None:
                 self._gather(hour, batch, prediction)
             self._rows += batch.rows
@@ -161,8 +163,20 @@ class Capture:
             self._dropped += batch.rows
             log(f"prediction not captured: {error!r}")
 
+    def _new_hour(self) -> _Hour:
+        """With a counter that holds nothing: one that was emptied, as making its tables takes milliseconds."""
+        if self._spare is None:
+            return _Hour(self._counter() if self._counter else None)
+        hour, self._spare = _Hour(self._spare), None
+        hour.before = hour.counter.totals()
+        return hour
+
     def _gather(self, hour: _Hour, batch: Batch, prediction: Prediction) -> None:
-        """Put rows by until there are enough to count them at once."""
+        """Put rows by until there are enough to count them at once; many of one request are."""
+        if batch.rows >= self._together > 1:
+            columns = batch.columns if batch.arrays is None else batch.arrays
+            hour.counter.add_columns(dict(zip(self._names, columns, strict=True)), prediction.scores)
+            return
         hour.answers += prediction.scores
         if batch.row is not None:
             hour.uncounted.append(batch.row)
@@ -243,10 +257,11 @@ class Capture:
     def _take(self, hour: _Hour) -> bytes | None:
         self._count(hour)
         totals = hour.counter.totals()
-        self._nulls += totals.nulls
-        self._unseen += totals.unseen
-        self._outside += totals.out_of_range
         counted: bytes | None = hour.counter.take()
+        self._nulls += totals.nulls - (hour.before.nulls if hour.before else 0)
+        self._unseen += totals.unseen - (hour.before.unseen if hour.before else 0)
+        self._outside += totals.out_of_range - (hour.before.out_of_range if hour.before else 0)
+        self._spare = hour.counter
         return counted
 
     def _captured(self, start: str, hour: _Hour) -> Captured:

@@ -6,6 +6,7 @@ used: a compiled model needs neither onnxruntime nor numpy.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any, Protocol
@@ -49,7 +50,10 @@ def opened(files: dict[str, bytes], signature: Signature) -> Engine:
 
 
 class Graph:
-    """An onnxruntime session. One row goes through buffers made once, many as a feed."""
+    """An onnxruntime session. One row goes through buffers made once, many as a feed. Columns may be numpy arrays (of
+    float, integer or bool, NaN for null)."""
+
+    arrays = True
 
     def __init__(self, session: Any, signature: Signature) -> None:
         from toolkit.serving import session as sessions
@@ -74,19 +78,36 @@ class Graph:
         finally:
             self._one.lock.release()
 
-    def _feed(self, columns: Sequence[Values], rows: int) -> dict[str, Any]:
+    def _feed(self, columns: Sequence[Any], rows: int) -> dict[str, Any]:
         import numpy as np
 
         feed: dict[str, Any] = {}
         if self._number:
-            numbers = np.array([columns[i] for i in self._number], dtype=np.float64)  # None becomes NaN
-            np.clip(numbers, -wire.FLOAT32_MAX, wire.FLOAT32_MAX, out=numbers)
-            narrow = numbers.astype(np.float32).reshape(len(self._number), rows, 1)
-            feed.update(zip((self._names[i] for i in self._number), narrow, strict=True))
+            narrow = np.empty((len(self._number), rows, 1), dtype=np.float32)
+            for place, i in zip(narrow, self._number, strict=True):
+                feed[self._names[i]] = _narrowed(columns[i], place)
         for i in self._text:
             texts = np.array([wire.NULL_TEXT if v is None else v for v in columns[i]], dtype=object)
             feed[self._names[i]] = texts.reshape(rows, 1)
         return feed
+
+
+def _narrowed(values: Any, place: Any) -> Any:
+    """`values` as float32 [rows, 1]: they themselves where that is what they are (validation lets no infinity pass),
+    else written to `place`. None becomes NaN, a number past float32 its largest."""
+    import numpy as np
+
+    if isinstance(values, np.ndarray):
+        if values.dtype == np.float32 and values.flags.c_contiguous and values.flags.aligned:
+            return values.reshape(place.shape)
+        wide = values.astype(np.float64, copy=False)
+    else:
+        try:
+            wide = np.asarray(array("d", values))
+        except TypeError:  # None among them
+            wide = np.array(values, dtype=np.float64)
+    np.clip(wide.reshape(place.shape), -wire.FLOAT32_MAX, wire.FLOAT32_MAX, out=place, casting="unsafe")
+    return place
 
 
 def _lists(found: Sequence[Any]) -> Answers:

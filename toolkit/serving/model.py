@@ -63,6 +63,7 @@ class Model:
         self.files = files
         self.signature: Signature = manifest.signature
         self._row, self._rows = computing.row, computing.rows
+        self.arrays: bool = getattr(computing, "arrays", False)  # whether columns may be numpy's
         self._features = self.signature.features
         self._names = [f.name for f in self._features]
         self._classes = _Classes(self.signature)

@@ -15,23 +15,39 @@ class Batch:
     """Validated rows in the order of the signature: numbers, times in days since 1970, text; None for null.
 
     `row` is the tuple of a single row and `columns` is made from it only when asked; of many rows there are columns.
+    `arrays` are columns as numpy has them where they came so (NaN for null), lists among them; else None.
     """
 
-    __slots__ = ("_columns", "row", "rows")
+    __slots__ = ("_columns", "arrays", "row", "rows")
 
-    def __init__(self, rows: int, *, row: tuple[Any, ...] | None = None, columns: list[Sequence[Any]] | None = None):
+    def __init__(
+        self,
+        rows: int,
+        *,
+        row: tuple[Any, ...] | None = None,
+        columns: list[Sequence[Any]] | None = None,
+        arrays: list[Any] | None = None,
+    ) -> None:
         self.rows = rows
         self.row = row
         self._columns = columns
+        self.arrays = arrays
 
     @property
     def columns(self) -> list[Sequence[Any]]:
         if self._columns is None:
-            self._columns = [[value] for value in self.row or ()]
+            if self.arrays is not None:
+                from toolkit.serving.arrays import plain
+
+                self._columns = [plain(values) for values in self.arrays]
+            else:
+                self._columns = [[value] for value in self.row or ()]
         return self._columns
 
     def part(self, start: int, end: int) -> Batch:
         """Rows `start` to `end`."""
+        if self.arrays is not None:
+            return Batch(end - start, arrays=[values[start:end] for values in self.arrays])
         return Batch(end - start, columns=[column[start:end] for column in self.columns])
 
 

@@ -76,6 +76,12 @@ class Validator:
         """As `records`, by columns."""
         return self._bounded(self._convert(columns, self.columns_type) or self._checked(columns, COLUMNS))
 
+    def arrays(self, columns: Mapping[str, Any]) -> Batch:
+        """As `table`, where columns may be numpy arrays."""
+        from toolkit.serving import arrays
+
+        return arrays.batch(self.features, columns, self.limits.max_rows) or self.table(arrays.lists(columns))
+
     def _bounded(self, batch: Batch) -> Batch:
         if not batch.rows:
             raise invalid([Finding(None, None, "there are no rows; send at least one")])

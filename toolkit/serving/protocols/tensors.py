@@ -73,7 +73,8 @@ class Reader:
         self._at = 0
 
     def values(self, tensor: Tensor, feature: Feature | None) -> Any:
-        """The values of a column, a list or (many, in binary) a numpy array. `feature` is None where there is none of that name, which the validator will say."""
+        """The values of a column: a list, or a numpy array where there are many and they came in binary. `feature` is
+        None where there is none of that name, which the validator will say."""
         rows = _rows(tensor)
         known = DATATYPES[feature.dtype] if feature is not None else (*_FORMATS, "BYTES")
         if tensor.datatype not in known:
@@ -87,7 +88,10 @@ class Reader:
             raise refused(shown(tensor.name), f"has {len(values)} values, its shape {_shape(tensor)} says {rows}")
         if feature is not None and feature.dtype == "int64" and tensor.datatype in _FLOATS:
             if not isinstance(values, list):
-                return arrays.whole(values)
+                exact = arrays.whole(values)
+                if exact is not values:
+                    return exact
+                values = arrays.plain(values)
             return [int(v) if isinstance(v, float) and v.is_integer() else v for v in values]
         return values
 
@@ -110,8 +114,9 @@ def packed(tensor: Tensor) -> bytes:
     """The data of an output in binary."""
     assert tensor.data is not msgspec.UNSET
     if tensor.datatype == "BYTES":
-        texts = [text.encode() for text in tensor.data]
-        return b"".join(part for text in texts for part in (_LENGTH.pack(len(text)), text))
+        encoded = {text: text.encode() for text in set(tensor.data)}  # labels: few texts, many times
+        parts = {text: _LENGTH.pack(len(data)) + data for text, data in encoded.items()}
+        return b"".join(map(parts.__getitem__, tensor.data))
     return struct.pack(f"<{len(tensor.data)}{_FORMATS[tensor.datatype]}", *tensor.data)
 
 
@@ -150,6 +155,8 @@ def _numbers(tensor: Tensor, part: memoryview) -> Any:
     if arrays.at_hand(count):
         import numpy as np
 
+        if code == "?":
+            return np.frombuffer(part, dtype=np.uint8) != 0
         return np.frombuffer(part, dtype=np.dtype(code).newbyteorder("<"))
     values = list(struct.unpack(f"<{count}{code}", part))
     return [None if v != v else v for v in values] if tensor.datatype in _FLOATS else values

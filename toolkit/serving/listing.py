@@ -1,0 +1,41 @@
+"""The predictions of many rows as JSON, without an object a row.
+
+Ten thousand dictionaries cost more than the model does. All numbers are written in one call, and each row is one
+formatting of a template; the bytes are those that encoding a dictionary a row gives (a test compares).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from toolkit.serving.model import Prediction
+
+FROM = 32  # rows; below, dictionaries are as fast
+
+_encode = msgspec.json.Encoder().encode
+
+
+def predictions(prefix: str, prediction: Prediction) -> bytes:
+    """`[{"id", "label", "probabilities"}, ...]` or `[{"id", "value"}, ...]`; `prefix` is that of the ids."""
+    rows = len(prediction)
+    if prediction.labels:
+        names = [_literal(_encode(name)) for name in prediction.classes]
+        shares = b",".join(name + b":%b" for name in names)
+        template = b'{"id":"' + prefix.encode() + b'-%d","label":%b,"probabilities":{' + shares + b"}}"
+        spelled = {label: _encode(label) for label in set(prediction.labels)}
+        labels = map(spelled.__getitem__, prediction.labels)
+        numbers = _written([share for row in prediction.probabilities for share in row])
+        width = len(names)
+        filled = zip(range(rows), labels, *(numbers[k::width] for k in range(width)), strict=True)
+    else:
+        template = b'{"id":"' + prefix.encode() + b'-%d","value":%b}'
+        filled = zip(range(rows), _written(prediction.values), strict=True)
+    return b"[" + b",".join(map(template.__mod__, filled)) + b"]"
+
+
+def _written(numbers: list[float]) -> list[bytes]:
+    return _encode(numbers)[1:-1].split(b",")
+
+
+def _literal(text: bytes) -> bytes:
+    return text.replace(b"%", b"%%")
