@@ -69,7 +69,7 @@ class Group:
         with suppress(NotFound), self._translated("read"):
             pages = self._service.get_paginator("filter_log_events")
             for page in pages.paginate(logGroupName=self.name, startTime=begin, interleaved=True):
-                found += [((int(event["timestamp"]), int(event["eventId"])), event) for event in page["events"]]
+                found += [((int(event["timestamp"]), int(event.get("eventId", 0))), event) for event in page["events"]]
         return sorted(found, key=lambda pair: pair[0])
 
     def _translated(self, verb: str) -> Any:
