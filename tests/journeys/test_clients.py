@@ -305,6 +305,14 @@ def test_the_same_clients_against_a_deployed_function(tmp_path: Path, shell: She
         shell.run("destroy --yes", tmp_path)
 
 
+def explanations(url: str, rows: list[dict[str, Any]], token: str) -> list[dict[str, Any]]:
+    headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
+    request = urllib.request.Request(f"{url}/explain", json.dumps(rows).encode(), headers)
+    with urllib.request.urlopen(request, timeout=60) as reply:
+        found: list[dict[str, Any]] = json.load(reply)["explanations"]
+    return found
+
+
 def clients_agree(url: str, token: str, model: str) -> None:
     rows = [{"months": 12, "plan": "pro", "spend": 20.5, "joined": "2024-01-01", "city": "Oslo"}]
     request = urllib.request.Request(f"{url}/", headers={"authorization": f"Bearer {token}"})
@@ -312,6 +320,9 @@ def clients_agree(url: str, token: str, model: str) -> None:
         about = json.load(reply)
     rows = [{f["name"]: rows[0].get(f["name"]) for f in about["features"]}]
     answer = expected(url, rows, token)
+    explained = explanations(url, rows, token)
+    assert [row["method"] for row in explained] == ["exact"]
+    assert explained[0]["prediction"] == answer[0]
     client = sagemaker(url, token)
     reply = client.invoke_endpoint(
         EndpointName=model, ContentType="application/json", Body=json.dumps({"instances": rows}).encode()

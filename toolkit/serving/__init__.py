@@ -23,6 +23,7 @@
     settings   limits and capture bounds, read from the function's Runtime
     ids        prediction ids that sort by time and say their day
     docs       the same application described: OpenAPI from the signature, FastAPI for its pages, on first use
+    pages      what every route promises, kept by FastAPI's answers as well
 
 The rule of this floor: it stays light. Starting FastAPI and pydantic costs more than everything else in a cold start
 together (measured: 300 of 510 ms), so the routes that a client calls in anger are a plain ASGI application over msgspec
