@@ -12,10 +12,10 @@ demo: .venv/.demo
 	$(BIN)/toolkit demo
 
 test: .venv/.dev .venv/bin/docker-registry lint
-	$(PYTEST) -m "not exhaustive"
+	$(PYTEST) -m "not exhaustive and not docker"
 
 test-all: .venv/.dev .venv/bin/docker-registry lint
-	$(PYTEST)
+	$(PYTEST) -m "not docker"
 
 lint: .venv/.dev
 	$(BIN)/ruff format --check .

@@ -85,7 +85,7 @@ def serving(
 
     Raises Unavailable with its last line where it ends or does not listen within half a minute.
     """
-    port = _free_port()
+    port = free_port()
     told = {BIND: "127.0.0.1", port_variable: str(port), **(environment or {})}
     made, mark = command(root, image, arguments, told), secrets.token_hex(8)
     with files.translated("start the image"), log.open("ab") as sink:
@@ -125,7 +125,7 @@ def _last(log: Path) -> str:
     return lines[-1] if lines else "it printed nothing"
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
