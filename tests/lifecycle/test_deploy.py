@@ -23,6 +23,7 @@ from toolkit.state.blobs import Blobs
 from toolkit.state.registry import Registry
 
 HANDLER = b"def handler(event, context):\n    return {'statusCode': 200, 'body': '%s'}\n"
+SIGNATURE = Signature(task="binary", features=(Feature(name="a", dtype="float64"),), label="y", classes=("no", "yes"))
 
 
 class Died(BaseException):
@@ -54,7 +55,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
 def version(shop: Shop, number: int) -> None:
     """A registered champion, as far as a deployment looks at it."""
     manifest = ModelManifest(
-        model="shop", signature=Signature(task="binary", features=(Feature(name="a", dtype="float64"),), label="y"),
+        model="shop", signature=SIGNATURE,
         files={}, sizes={}, metrics={"roc_auc": 0.5 + number / 10}, dataset="shop", dataset_version="d", code="c",
         split=Split(),
     )  # fmt: skip

@@ -19,7 +19,7 @@ from toolkit.bootstrap.files import Source
 from toolkit.domain.config import Project, TargetConfig
 from toolkit.domain.errors import ConfigError
 
-SECTIONS = ("data", "train", "export", "gates", "serve", "trust", "monitor", "alerts", "retrain")
+SECTIONS = ("data", "train", "export", "gates", "serve", "trust", "monitor", "rollout", "alerts", "retrain")
 NOT_CONFIGURATION = {
     "TOOLKIT_CONFIG", "TOOLKIT_TARGET", "TOOLKIT_RUNTIME", "TOOLKIT_ACTOR", "TOOLKIT_CACHE",
 }  # fmt: skip

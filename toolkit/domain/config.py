@@ -227,6 +227,19 @@ class MonitorConfig(Table):
     )
 
 
+class RolloutConfig(Table):
+    """How a challenger goes out beside the champion: what `toolkit deploy --canary` does not say."""
+
+    bake: Duration = Field("10m", description="how long a stage lasts at least")
+    timeout: Duration = Field("1d", description="how long a stage may wait for its requests; then it is back")
+    requests: int = Field(100, ge=1, description="requests of the challenger that a stage needs")
+    retrained: str = Field(
+        "", description='stages for a model that a retrain made, as "10%,100%"; empty: it takes over at once'
+    )
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="chance to send a challenger back that is no worse")
+    lag: Duration = Field("2m", description="how long counts may take to arrive before a minute is judged")
+
+
 class AlertsConfig(Table):
     """Names of secrets that hold an apprise URL (slack://, mailtos://, pagerduty://, json://...)."""
 
@@ -236,6 +249,7 @@ class AlertsConfig(Table):
 
 class RetrainConfig(Table):
     on_drift: bool = True
+    on_labels: bool = Field(True, description="also when a metric on labels has fallen by more than monitor.max_drop")
     cooldown: Duration = "1d"
     max_runs_per_month: int = Field(30, ge=0)
     promote: bool = Field(True, description="promote a challenger that passes the gates; else it waits for a person")
@@ -265,6 +279,7 @@ class Project(Table):
     serve: ServeConfig = ServeConfig()
     trust: TrustConfig = TrustConfig()
     monitor: MonitorConfig = MonitorConfig()
+    rollout: RolloutConfig = RolloutConfig()
     alerts: AlertsConfig = AlertsConfig()
     retrain: RetrainConfig = RetrainConfig()
     default_target: str = ""

@@ -14,33 +14,54 @@ from toolkit.bootstrap.context import from_runtime
 from toolkit.domain import digest, names
 from toolkit.domain.errors import ToolkitError
 from toolkit.domain.specs import JobSpec, Runtime
-from toolkit.lifecycle import gc, monitor
+from toolkit.lifecycle import alerting, delivery, gc, monitor
 from toolkit.ports.context import Context
+from toolkit.state.incidents import Incidents
 
 
 def on_event(event: dict[str, Any]) -> dict[str, Any]:
-    """One tick. {"report", "incident", "new", "retrain": job name or ""}; the window ends at the event's time."""
+    """One tick: {"report", "incident", "new", "retrain": a job or "", "rollout"}; the window ends at the event's time.
+
+    With `"do": "rollout"` only the rollout is looked at: that schedule comes by every minute while there is one.
+    """
     ctx, told = from_runtime()
+    rollout = _rolled(ctx)
+    if event.get("do") == "rollout":
+        return {"rollout": rollout}
     checked = monitor.run(ctx, since=str(event.get("since", "")), until=str(event.get("time", "")))
     job = ""
-    if checked.report.verdict == "drift" and ctx.project.retrain.on_drift:
-        job = ask_for_retrain(ctx, told, checked.report.window.partition("/")[2])
+    policy, window = ctx.project.retrain, checked.report.window.partition("/")[2]
+    if checked.report.verdict == "drift" and policy.on_drift:
+        job = ask_for_retrain(ctx, told, window)
+    elif "labels" in checked.incidents and checked.incidents["labels"] != "resolved" and policy.on_labels:
+        job = ask_for_retrain(ctx, told, window, reason="labels")
     gc.expire(ctx)
     gc.compact(ctx)
     answer = {"report": checked.report, "incident": checked.incident, "new": checked.new, "retrain": job}
-    plain: dict[str, Any] = msgspec.to_builtins(answer)
+    plain: dict[str, Any] = msgspec.to_builtins({**answer, "rollout": rollout})
     return plain
 
 
-def ask_for_retrain(ctx: Context, told: Runtime, window: str) -> str:
+def _rolled(ctx: Context) -> dict[str, Any]:
+    """A tick of the rollout, and people told. What fails there fails no check."""
+    try:
+        stepped = delivery.tick(ctx)
+        alerting.send(ctx, Incidents(ctx.store, ctx.target, ctx.project.model_name))
+    except ToolkitError as error:
+        return {"error": error.message}
+    rollout, verdict = stepped.standing.rollout, stepped.verdict
+    return {"phase": rollout.phase, "why": verdict.why if verdict else rollout.why}
+
+
+def ask_for_retrain(ctx: Context, told: Runtime, window: str, reason: str = "drift") -> str:
     """Submit the retrain job of this window (once, by its name) and return that name."""
-    name = names.resource("retrain", told.model, digest.of_value([told.model, "drift", window])[:12], limit=63)
-    values = {"step": "retrain", "reason": "drift", "window": window, "code": told.values.get("code", "")}
+    name = names.resource("retrain", told.model, digest.of_value([told.model, reason, window])[:12], limit=63)
+    values = {"step": "retrain", "reason": reason, "window": window, "code": told.values.get("code", "")}
     runtime = msgspec.structs.replace(told, values=values)
     ctx.jobs.submit(
         JobSpec(
             name=name,
-            environment={"TOOLKIT_RUNTIME": msgspec.json.encode(runtime).decode()},
+            environment={"TOOLKIT_RUNTIME": runtime.encode()},
             memory_mb=_memory(ctx),
             timeout_seconds=_seconds(ctx),
             tags=ctx.tags(model=told.model, step="retrain"),

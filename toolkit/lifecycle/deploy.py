@@ -21,7 +21,7 @@ from toolkit.domain.plan import Desired, Plan
 from toolkit.domain.records import ModelVersion, Release
 from toolkit.domain.specs import FunctionSpec, ScheduleSpec
 from toolkit.engine import executor, planner
-from toolkit.lifecycle import access, budget, compiled, find, sign, trust
+from toolkit.lifecycle import access, budget, compiled, find, sign, standing, trust
 from toolkit.lifecycle.compiled import Choice
 from toolkit.lifecycle.lock import exclusively
 from toolkit.lifecycle.naming import endpoint, function_name, releases
@@ -73,11 +73,13 @@ def plan(ctx: Context, version: int | None = None, *, measured: bool = False) ->
 def run(ctx: Context, version: int | None = None, *, reason: str = "deploy") -> Deployment:
     """Raises NotFound (no such version), PlanError (the target cannot), Locked (another deployment is at work),
     Untrusted (a signature is missing or wrong, or the policy forbids to go back), GateFailed (over the budget)."""
+    standing.require_rest(ctx, "nothing is deployed")
     wanted = _wanted(ctx, version)
     advice = budget.check(ctx, wanted.bundle.path, wanted.inference.environment, _python(ctx))
     journal = releases(ctx)
     op = digest.of_value([ctx.actor, ctx.clock(), wanted.version.digest])[:20]
     with exclusively(ctx):
+        standing.settle(ctx, wanted.version.version, reason)
         made = planner.plan(ctx.target, wanted.desired, resources.observe(ctx), ctx.provider, wanted.warnings)
         _sign(ctx, wanted)
         if from_bucket(ctx) and journal.current() is None:  # what the function asks for when it starts
@@ -91,6 +93,23 @@ def run(ctx: Context, version: int | None = None, *, reason: str = "deploy") -> 
             journal.record(release, op=f"{op}/release", rollback=provisional)  # it takes the other's place
     notes = [f"warning: {warning}" for warning in (*made.warnings, *advice)]
     return Deployment(made, release, state.url, [*notes, *_how_to_stop(ctx)])
+
+
+def provision(ctx: Context, version: int, *, reason: str) -> Release:
+    """Publish `version` beside what serves, with no traffic: the release that it would be. Raises as `run` does."""
+    wanted = _wanted(ctx, version)
+    budget.check(ctx, wanted.bundle.path, wanted.inference.environment, _python(ctx))
+    desired = [want for want in wanted.desired if (want.kind, want.name) != (route.KIND, wanted.inference.name)]
+    op = digest.of_value([ctx.actor, ctx.clock(), wanted.version.digest, "provision"])[:20]
+    with exclusively(ctx):
+        observed = [
+            thing for thing in resources.observe(ctx) if (thing.kind, thing.name) != (route.KIND, wanted.inference.name)
+        ]
+        made = planner.plan(ctx.target, desired, observed, ctx.provider, wanted.warnings)
+        _sign(ctx, wanted)
+        executor.execute(ctx, made, releases(ctx), op)
+        state = ctx.functions.observe(wanted.inference.name)
+    return _release(ctx, wanted, state.url, _version_of(state.spec_digests, wanted.inference), reason)
 
 
 def from_bucket(ctx: Context) -> bool:

@@ -14,7 +14,7 @@ from toolkit.domain.errors import ConfigError
 from toolkit.domain.records import ModelVersion
 from toolkit.lifecycle import evaluate, find, switch, trust
 from toolkit.ports.context import Context
-from toolkit.quality import gates as judge
+from toolkit.quality import gates as policies
 from toolkit.quality.gates import GateResult
 from toolkit.state.registry import CHAMPION, Registry
 
@@ -60,10 +60,15 @@ def run(
     return Promoted(alias, moved.version, moved.previous, tuple(judged), served.endpoint if served else "")
 
 
+def judge(ctx: Context, version: int) -> list[GateResult]:
+    """Every gate for `version` against the champion, passed; nothing is moved. GateFailed, as `run`."""
+    return _judged(ctx, find.version(ctx, version), Registry(ctx.store, ctx.project.model_name).holder(CHAMPION))
+
+
 def _judged(ctx: Context, candidate: ModelVersion, champion: ModelVersion | None) -> list[GateResult]:
     """Every gate of the configuration, passed; with no champion (or the candidate as champion) only absolute ones."""
     policy = ctx.project.gates
     if champion is None or champion.version == candidate.version or not any(g.max_drop is not None for g in policy):
-        return judge.require(policy, candidate.metrics)
+        return policies.require(policy, candidate.metrics)
     ours, theirs = evaluate.compared(ctx, candidate, champion)
-    return judge.require(policy, ours, theirs)
+    return policies.require(policy, ours, theirs)

@@ -18,13 +18,14 @@ PREFIX = "realised_"
 
 def between(ctx: Context, release: Release, signature: Signature, start: str, end: str) -> dict[str, float]:
     """`realised_<metric>` and `realised_rows` of the predictions made in [start, end); empty without labels."""
-    labels = _labels(ctx, release, start, end)
-    if not labels:
+    known = labels(ctx, release.endpoint, start, end)
+    if not known:
         return {}
-    rows = [row for row in _predictions(ctx, release, start, end) if row.id in labels]
+    made = predictions(ctx, release.endpoint, start, end).get(release.model_version, [])
+    rows = [row for row in made if row.id in known]
     if not rows:
         return {}
-    truth = [labels[row.id] for row in rows]
+    truth = [known[row.id] for row in rows]
     if signature.task == "regression":
         found = metrics.evaluate("regression", truth, [row.score for row in rows])
     else:
@@ -33,23 +34,24 @@ def between(ctx: Context, release: Release, signature: Signature, start: str, en
     return {"realised_rows": float(len(rows)), **{f"{PREFIX}{name}": value for name, value in found.items()}}
 
 
-def _predictions(ctx: Context, release: Release, start: str, end: str) -> list[capture.Row]:
+def predictions(ctx: Context, endpoint: str, start: str, end: str) -> dict[int, list[capture.Row]]:
+    """Model version -> what it predicted in [start, end)."""
     first, last = _milliseconds(start), _milliseconds(end)
-    prefix = keys.captures(ctx.target, release.endpoint)
-    rows = []
+    prefix = keys.captures(ctx.target, endpoint)
+    found: dict[int, list[capture.Row]] = {}
     hour = f"{times.text(times.parse(start))[:13]}:00:00Z"  # an object is filed by the start of its hour
     for meta in ctx.store.list(prefix, after=prefix + keys.stamp(hour)):
         if meta.key >= prefix + keys.stamp(end):
             break
         captured = codec.decode(ctx.store.get(meta.key).data, capture.Captured, where=meta.key)
-        if captured.model_digest == release.model_digest:
-            rows += [row for row in capture.read(captured) if first <= row.time < last]
-    return rows
+        rows = found.setdefault(captured.model_version, [])
+        rows += [row for row in capture.read(captured) if first <= row.time < last]
+    return found
 
 
-def _labels(ctx: Context, release: Release, start: str, end: str) -> dict[str, str | float]:
+def labels(ctx: Context, endpoint: str, start: str, end: str) -> dict[str, str | float]:
     """id -> label. Labels are filed by the day of their prediction, so the day of `start` is read whole."""
-    prefix = keys.feedbacks(ctx.target, release.endpoint)
+    prefix = keys.feedbacks(ctx.target, endpoint)
     first = keys.stamp(f"{start[:10]}T00:00:00Z")
     found: dict[str, tuple[str, str | float]] = {}
     for meta in ctx.store.list(prefix, after=prefix + first):

@@ -12,7 +12,8 @@ from typing import Any
 
 from toolkit.domain import times
 from toolkit.domain.errors import DataError, GateFailed, TrainingFailed, Untrusted
-from toolkit.lifecycle import deploy, ingest, naming, promote, train
+from toolkit.engine.rollout import shares
+from toolkit.lifecycle import delivery, deploy, ingest, naming, promote, train
 from toolkit.lifecycle.lock import exclusively
 from toolkit.ports.context import Context
 from toolkit.state.triggers import Triggers
@@ -21,6 +22,7 @@ from toolkit.state.triggers import Triggers
 @dataclass(frozen=True)
 class Turn:
     """`decision`: promoted, stayed (a gate refused), failed (no model came of it), challenger (waits for a person),
+    rollout (it goes out stage by stage),
     refused (no run was started)."""
 
     decision: str
@@ -72,7 +74,13 @@ def _turn(ctx: Context, reason: str, window: str) -> Turn:
     promote.run(ctx, result.version, alias="challenger", gates=False, reason=reason)
     if not ctx.project.retrain.promote:
         return Turn("challenger", f"version {result.version} waits for `toolkit promote`", trained=True, run=result)
+    stages = ctx.project.rollout.retrained
     try:
+        if stages and naming.releases(ctx).current() is not None:
+            judged = promote.judge(ctx, result.version)
+            delivery.begin(ctx, result.version, shares=shares(stages), reason=f"{reason} {window}".strip())
+            why = "; ".join(g.why for g in judged if g.gate == "max_drop") or "its gates passed"
+            return Turn("rollout", f"version {result.version} goes out: {why}", trained=True, run=result)
         done = promote.run(ctx, result.version, reason=f"{reason} {window}".strip())
     except GateFailed as refused:
         return Turn("stayed", str(refused), trained=True, run=result)

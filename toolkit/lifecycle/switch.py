@@ -12,7 +12,8 @@ import msgspec
 
 from toolkit.domain.errors import NotFound
 from toolkit.domain.records import ModelVersion, Release
-from toolkit.lifecycle import find, naming, trust
+from toolkit.engine.rollout import MOVING
+from toolkit.lifecycle import find, naming, standing, trust
 from toolkit.lifecycle import rollback as registry_rollback
 from toolkit.ports.context import Context
 from toolkit.state.registry import CHAMPION, Registry
@@ -24,6 +25,9 @@ def rollback(ctx: Context, *, version: int | None = None, reason: str = "by hand
     NotFound: there is no earlier champion, or what should serve was never deployed (then deploy it). Untrusted: the
     policy forbids to go back, or the version's signature does not hold; then nothing was moved.
     """
+    if version is None and standing.rollouts(ctx).standing().rollout.phase in (*MOVING, "held"):
+        return _back(ctx, reason)
+    standing.require_rest(ctx, f"version {version} cannot take over")
     target = version if version is not None else Registry(ctx.store, ctx.project.model_name).previous(CHAMPION)
     if target:
         trust.check(ctx, find.version(ctx, target))
@@ -33,6 +37,22 @@ def rollback(ctx: Context, *, version: int | None = None, reason: str = "by hand
         "model": ctx.project.model_name,
         "version": moved.version,
         "previous": moved.previous,
+        "reason": reason,
+        "endpoint": release.endpoint if release else "",
+        "url": release.url if release else "",
+    }
+
+
+def _back(ctx: Context, reason: str) -> dict[str, Any]:
+    """Out of a rollout: its challenger is sent back, the champion stays champion."""
+    from toolkit.lifecycle import delivery  # which deploys, and a deployment announces
+
+    stood = delivery.abort(ctx, reason).rollout
+    release = naming.releases(ctx).current()
+    return {
+        "model": ctx.project.model_name,
+        "version": stood.champion,
+        "previous": stood.challenger,
         "reason": reason,
         "endpoint": release.endpoint if release else "",
         "url": release.url if release else "",
@@ -56,6 +76,7 @@ def activate(ctx: Context, version: int, *, reason: str) -> Release | None:
             hint=f"toolkit deploy --version {version}",
         )
     chosen = earlier[-1]
+    standing.settle(ctx, version, reason)
     state = ctx.functions.route(chosen.function, {chosen.function_version: 1.0})
     released = msgspec.structs.replace(chosen, reason=reason, url=state.url)
     releases.record(released, rollback=_content(releases.previous()) == _content(chosen))

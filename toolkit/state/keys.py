@@ -7,7 +7,7 @@
     runs/<id>/...                          a run's own create-only objects
     tail/runs/<id>                         a run that the run index does not hold yet
     leases/<name>.json                     compare-and-swap
-    profiles, captures, feedback, reports, pages/...   what serving and checks write, time first: a window is one listing
+    profiles|captures|service|feedback|...  what serving and checks write, time first: a window is one listing
     cache/...                              rebuildable: checkpoints, the run index
 
 Times in keys are `stamp`s: no colons, and they sort as text.
@@ -171,6 +171,20 @@ def captures(target: str, endpoint: str) -> str:
 def capture(target: str, endpoint: str, time: str, name: str) -> str:
     """Predictions (id, time, score) of one flush."""
     return f"{captures(target, endpoint)}{stamp(time)}-{name}"
+
+
+def shadow(target: str, endpoint: str, rollout: int) -> str:
+    """How far the captures were replayed to the challenger of that rollout."""
+    return f"{CACHE}shadow/{check('target', target)}/{check('endpoint', endpoint)}/{rollout}"
+
+
+def services(target: str, endpoint: str) -> str:
+    return f"service/{check('target', target)}/{check('endpoint', endpoint)}/"
+
+
+def service(target: str, endpoint: str, time: str, name: str) -> str:
+    """Requests, errors and latencies of some minutes; `time` is that of the flush, so not before any of them."""
+    return f"{services(target, endpoint)}{stamp(time)}-{name}"
 
 
 def feedbacks(target: str, endpoint: str) -> str:

@@ -1,0 +1,307 @@
+"""Send a challenger out stage by stage, judge it on every tick, take it back or make it champion. No controller runs.
+
+A person (or a retrain) begins a rollout; the drift check's tick does the rest: compare what should serve with what does
+and mend it, weigh both versions (`stretches`, `quality.judge`), write the ruling into the endpoint's rollout journal,
+mend again. Each step can be repeated, so a tick may die anywhere, be delivered twice, or run beside another.
+
+    begin     the challenger is published beside the champion, then one entry, then the route
+    tick      wait, go on to the next stage, or back
+    back      one entry and one call that moves the traffic: nothing else has to work for that
+    promoted  the release and the registry's alias follow the journal
+
+Traffic is split by the provider, at random for each call. Shadow traffic is replayed from captured rows by the tick, so
+that it cannot touch an answer.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from toolkit.domain import digest, times
+from toolkit.domain.errors import Conflict, NotFound, PlanError, ProviderError, ToolkitError
+from toolkit.domain.records import Release
+from toolkit.domain.specs import ScheduleSpec
+from toolkit.engine.rollout import MOVING, RESTING, Abort, Begin, Hold, Resume, Ruled
+from toolkit.engine.rollouts import Standing
+from toolkit.lifecycle import find, naming, shadow, stretches
+from toolkit.lifecycle.standing import append, rollouts
+from toolkit.ports.context import Context
+from toolkit.quality import judge
+from toolkit.quality.baseline import from_bytes
+from toolkit.quality.bins import Numbers
+from toolkit.quality.judge import Policy, Verdict
+from toolkit.state.blobs import Blobs
+from toolkit.state.incidents import Incidents
+from toolkit.state.registry import CHALLENGER, CHAMPION, Registry
+
+BINS = stretches.BINS
+EVERY = "rate(1 minute)"
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """What a tick found and did; `verdict` is None where nothing was to be judged."""
+
+    standing: Standing
+    verdict: Verdict | None = None
+
+
+def begin(
+    ctx: Context,
+    version: int | None = None,
+    *,
+    shares: tuple[float, ...],
+    shadowed: bool = False,
+    bake: str = "",
+    reason: str = "rollout",
+) -> Standing:
+    """Send `version` (default: the challenger, else the latest) out. The same again while it is on its way: goes on.
+
+    Raises Conflict (another rollout is on its way, or it serves already), NotFound (nothing is deployed yet), PlanError
+    (this target cannot split traffic, or keeps no rows to replay), Untrusted, GateFailed (over the serve budget).
+    """
+    current = naming.releases(ctx).current()
+    if current is None:
+        raise NotFound("nothing is deployed yet that a challenger could be compared with", hint="toolkit deploy")
+    chosen = _candidate(ctx, version)
+    _possible(ctx, current, shares, shadowed)
+    journal, standing = rollouts(ctx), rollouts(ctx).standing()
+    if standing.rollout.phase in MOVING and standing.rollout.challenger == chosen:
+        return reconcile(ctx, standing)
+    if standing.rollout.phase not in RESTING:
+        raise Conflict(
+            f"version {standing.rollout.challenger} is {standing.rollout.phase}: one rollout at a time",
+            hint="toolkit status; toolkit rollback ends it",
+        )
+    if chosen == current.model_version:
+        raise Conflict(f"version {chosen} serves already", hint="toolkit status")
+    from toolkit.lifecycle import deploy  # which builds bundles: a tick never does
+
+    release = deploy.provision(ctx, chosen, reason=reason)
+    event = Begin(champion=current.model_version, challenger=chosen, shares=shares, time=ctx.clock(), shadow=shadowed)
+    op = digest.of_value([ctx.actor, ctx.clock(), chosen])[:20]
+    how = {"bake": bake or ctx.project.rollout.bake, "reason": reason}
+    standing = journal.begin(event, release, how, op=op)
+    registry = Registry(ctx.store, ctx.project.model_name)
+    registry.move(CHALLENGER, to=chosen, actor=ctx.actor, reason=reason, op=f"{op}/challenger", time=ctx.clock())
+    return reconcile(ctx, standing)
+
+
+def tick(ctx: Context) -> Stepped:
+    """Bring what serves in line with the journal, and judge the challenger if there is one."""
+    journal = rollouts(ctx)
+    standing = reconcile(ctx, journal.standing())
+    if standing.rollout.phase not in MOVING:
+        return Stepped(standing)
+    if standing.rollout.shadowed:
+        shadow.replay(ctx, standing)
+    verdict = judged(ctx, standing)
+    if verdict.ruling == "wait":
+        return Stepped(standing, verdict)
+    rollout = standing.rollout
+    event = Ruled(
+        challenger=rollout.challenger,
+        stage=rollout.stage,
+        phase=rollout.phase,  # type: ignore[arg-type]  # one of MOVING
+        ruling=verdict.ruling,
+        why=verdict.why,
+        time=ctx.clock(),
+    )
+    op = f"{standing.number}/{rollout.phase}/{rollout.stage}/{rollout.since}/{verdict.ruling}"
+    with suppress(Conflict):  # another tick or a person was first: what they wrote holds
+        journal.happened(event, op=op, detail=msgspec.to_builtins(verdict))
+    return Stepped(reconcile(ctx, journal.standing()), verdict)
+
+
+def judged(ctx: Context, standing: Standing) -> Verdict:
+    """What the judge says now. Pure of what is in the bucket: the same again says the same."""
+    rollout, config = standing.rollout, ctx.project.rollout
+    policy = Policy(
+        alpha=config.alpha,
+        seconds=times.seconds(str(standing.how.get("bake") or config.bake)),
+        timeout=times.seconds(config.timeout),
+        requests=config.requests,
+    )
+    edges, positive = _scores(ctx, rollout.champion)
+    found = judge.weigh(stretches.collect(ctx, standing, edges, positive))
+    elapsed = (times.parse(ctx.clock()) - times.parse(rollout.since)).total_seconds()
+    return judge.rule(found, policy, elapsed, stage_requests=stretches.requests_since(ctx, standing, rollout.since))
+
+
+def hold(ctx: Context, why: str = "by hand") -> Standing:
+    """Keep the traffic where it is. Conflict: there is no rollout on its way."""
+    return _by_hand(ctx, Hold(why=why))
+
+
+def resume(ctx: Context) -> Standing:
+    return _by_hand(ctx, Resume(time=ctx.clock()))
+
+
+def abort(ctx: Context, why: str) -> Standing:
+    """Back to the champion now."""
+    return _by_hand(ctx, Abort(why=why))
+
+
+def story(ctx: Context) -> list[dict[str, Any]]:
+    """What happened to the latest rollout, oldest first: {"time", "actor", "what", "why", "evidence"}."""
+    told: list[dict[str, Any]] = []
+    for entry in rollouts(ctx).story():
+        event = dict(entry.body.get("event", {}))
+        if event.get("type") == "Begin":
+            told = []
+        told.append(
+            {
+                "time": entry.time,
+                "actor": entry.actor,
+                "what": _said(event),
+                "why": event.get("why", ""),
+                "evidence": entry.body.get("detail", {}).get("evidence", {}),
+            }
+        )
+    return told
+
+
+def reconcile(ctx: Context, standing: Standing) -> Standing:
+    """Make what serves what the journal says. Every call is one that may be made again."""
+    rollout, release = standing.rollout, standing.release
+    current = naming.releases(ctx).current()
+    if release is None or current is None or not rollout.champion:
+        return standing
+    if rollout.phase == "promoted":
+        if current.model_version == rollout.challenger:  # who was champion before: not carried out yet
+            _promote(ctx, standing, release)
+    elif current.model_version == rollout.champion and rollout.phase in (*MOVING, "held", "rolled back"):
+        _route(ctx, release.function, _weights(standing, current, release))
+        if rollout.phase == "rolled back":
+            _tell(ctx, standing, firing=True)
+    _watch(ctx, moving=rollout.phase in MOVING)
+    return standing
+
+
+def _watch(ctx: Context, *, moving: bool) -> None:
+    """A schedule of its own while there is something to judge: the drift check's comes by once an hour."""
+    with suppress(ProviderError):  # the next tick, which comes with the drift check at the latest, does it
+        _scheduled(ctx, naming.function_name(ctx, "rollout"), moving=moving)
+
+
+def _scheduled(ctx: Context, name: str, *, moving: bool) -> None:
+    if not moving:
+        ctx.schedules.delete(name)
+        return
+    function = naming.function_name(ctx, "drift-check")
+    event = {"endpoint": naming.endpoint(ctx), "do": "rollout"}
+    spec = ScheduleSpec(name=name, expression=EVERY, function=function, event=event, tags=ctx.tags())
+    with suppress(NotFound):
+        if ctx.schedules.get(name) == spec:
+            return
+    ctx.schedules.put(spec)
+
+
+def _weights(standing: Standing, champion: Release, challenger: Release) -> dict[str, float]:
+    rollout = standing.rollout
+    names = {rollout.champion: champion.function_version, rollout.challenger: challenger.function_version}
+    return {names[version]: share for version, share in rollout.weights.items()}
+
+
+def _route(ctx: Context, function: str, weights: dict[str, float]) -> str:
+    """The URL. What serves is looked at first where that works; where it does not, the call is made all the same."""
+    try:
+        state = ctx.functions.observe(function)
+        if {v: round(s, 4) for v, s in state.weights.items() if s} == {v: round(s, 4) for v, s in weights.items()}:
+            return state.url
+    except ProviderError:
+        pass
+    return ctx.functions.route(function, weights).url
+
+
+def _promote(ctx: Context, standing: Standing, release: Release) -> None:
+    version, op = standing.rollout.champion, f"rollout/{standing.number}"
+    url = _route(ctx, release.function, {release.function_version: 1.0})
+    registry = Registry(ctx.store, ctx.project.model_name)
+    why = f"rollout: {standing.rollout.why}"
+    registry.move(CHAMPION, to=version, actor=ctx.actor, reason=why, op=f"{op}/champion", time=ctx.clock())
+    released = msgspec.structs.replace(release, reason=why, url=url)
+    naming.releases(ctx).record(released, op=f"{op}/release")
+    _tell(ctx, standing, firing=False)
+
+
+def _tell(ctx: Context, standing: Standing, *, firing: bool) -> None:
+    """People, once. Whatever fails here is told by the next check."""
+    endpoint, rollout = naming.endpoint(ctx), standing.rollout
+    title = f"{endpoint} on {ctx.target}: version {rollout.challenger} was sent back" if firing else (
+        f"{endpoint} on {ctx.target}: version {rollout.champion} is champion")  # fmt: skip
+    with suppress(ToolkitError):
+        Incidents(ctx.store, ctx.target, endpoint).observe(
+            f"rollout-{endpoint}",
+            firing,
+            title=title,
+            text=rollout.why,
+            severity="critical",
+            labels={"endpoint": endpoint, "target": ctx.target, "model": ctx.project.model_name},
+            actor=ctx.actor,
+            time=ctx.clock(),
+            remind_seconds=float("inf"),
+        )
+
+
+def _by_hand(ctx: Context, event: Hold | Resume | Abort) -> Standing:
+    return reconcile(ctx, append(ctx, event))
+
+
+def _candidate(ctx: Context, version: int | None) -> int:
+    if version is not None:
+        return find.version(ctx, version).version
+    aliases = Registry(ctx.store, ctx.project.model_name).aliases()
+    champion, challenger = aliases.get(CHAMPION, 0), aliases.get(CHALLENGER, 0)
+    return challenger if challenger > champion else find.version(ctx, "latest").version
+
+
+def _possible(ctx: Context, current: Release, shares: tuple[float, ...], shadowed: bool) -> None:
+    provider = ctx.provider("functions")
+    if any(share < 1 for share in shares) and not provider.offers("functions.weights"):
+        raise PlanError(
+            f"{provider.title} cannot split traffic between versions",
+            hint="--blue-green, or another functions provider",
+        )
+    if current.source == "bucket":
+        raise PlanError(
+            "the endpoint reads its model from the bucket: all of its workers serve one version",
+            hint='[serve] model = "baked", then toolkit deploy',
+        )
+    if shadowed and not ctx.project.serve.capture.features:
+        raise PlanError(
+            "a shadow is replayed from captured rows, and none are kept", hint="[serve.capture] features = true"
+        )
+
+
+def _scores(ctx: Context, champion: int) -> tuple[tuple[float, ...], str]:
+    """Where scores are cut (tenths of the champion's reference for numbers, of 0 to 1 for probabilities), and the class
+    they are the probability of."""
+    manifest = find.manifest(ctx, find.version(ctx, champion))
+    signature = manifest.signature
+    if signature.task != "regression":
+        return tuple(i / BINS for i in range(1, BINS)), signature.classes[1] if signature.task == "binary" else ""
+    role = manifest.files.get("profile")
+    prediction = from_bytes(Blobs(ctx.store).get(role)).prediction if role else None
+    edges = prediction.edges if isinstance(prediction, Numbers) else ()
+    return tuple(sorted({edges[len(edges) * i // BINS] for i in range(1, BINS)})) if edges else (), ""
+
+
+def _said(event: dict[str, Any]) -> str:
+    match event.get("type"):
+        case "Begin":
+            stages = ", ".join(f"{share:.0%}" for share in event["shares"])
+            first = "shadow, " if event.get("shadow") else ""
+            return f"version {event['challenger']} goes out beside version {event['champion']}: {first}{stages}"
+        case "Ruled":
+            return f"{event['phase']}: {'on' if event['ruling'] == 'advance' else 'back to the champion'}"
+        case "Abort":
+            return "back to the champion by hand"
+        case "Settle":
+            return f"all traffic to version {event['version']}"
+        case other:
+            return str(other).lower()
