@@ -112,10 +112,16 @@ class Proxy:
 
             def refuse(self, status: int, code: str) -> None:
                 words = f"<Error><Code>{code}</Code><Message>the reason</Message></Error>"
-                if self.headers.get("X-Amz-Target"):  # a service that speaks JSON
+                kind = self.headers.get("Content-Type", "")
+                if self.headers.get("X-Amz-Target") or kind.startswith(
+                    "application/json"
+                ):  # a service that speaks JSON
                     words = json.dumps({"__type": code, "message": "the reason"})
+                elif kind.startswith("application/x-www-form-urlencoded"):
+                    words = f"<ErrorResponse>{words.replace('<Error>', '<Error><Type>Sender</Type>')}</ErrorResponse>"
                 body = b"" if self.command == "HEAD" else words.encode()
                 self.send_response(status)
+                self.send_header("x-amzn-errortype", code)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)

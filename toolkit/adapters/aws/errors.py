@@ -172,6 +172,7 @@ EXCEPTIONS: dict[str, Row] = {
     "NoRegionError": Row(ConfigError, 'set region = "..." in [targets.<t>.aws], or AWS_REGION'),
     "InvalidRegionError": Row(ConfigError, 'set region = "..." in [targets.<t>.aws]'),
     "ParamValidationError": Row(ConfigError),
+    "ResponseParserError": Row(Unavailable, "what answered is not AWS: check the endpoint, then run it again"),
     "FlexibleChecksumError": Row(Corrupt, "run the same command again"),
     "HTTPClientError": _UNREACHED,
     "ConnectionError": _UNREACHED,
@@ -193,10 +194,11 @@ def translated(what: str, region: str = "", *, bucket: str = "", quote: bool = T
     account numbers. Only what botocore raises is translated: a bug of ours goes on as it is. (A RecursionError is
     botocore's too: it follows a redirect without a region by asking for the region, which is redirected...)"""
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
-    except (ClientError, BotoCoreError, RecursionError) as error:
+    except (ClientError, BotoCoreError, ResponseParserError, RecursionError) as error:
         row, said = _row(error)
         place = f" (region {region})" if region else ""
         words = f"{said}: {_words(error)}" if quote and _words(error) else said
