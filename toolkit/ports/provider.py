@@ -27,6 +27,7 @@ class Provider:
     extra: str = ""
     operator: str = ""
     permissions: str = ""
+    checks: str = ""  # "module:function" of what doctor asks of it (`ports.checks.Checks`)
     limits: dict[str, int] = field(default_factory=dict)  # e.g. {"function_memory_mb": 10240, "bundle_bytes": ...}
     function_auth: Literal["iam", "token"] = "iam"  # who may call a function that is not public
     signer: str = ""  # "module:function" of who holds private keys, if it does (`ports.signer`)

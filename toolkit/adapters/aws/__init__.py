@@ -42,6 +42,7 @@ PROVIDER = Provider(
     extra="aws",
     operator="toolkit.adapters.aws.operator.bootstrap:open_operator",
     permissions="toolkit.adapters.aws.permissions:of",
+    checks="toolkit.adapters.aws.doctor:check",
     # Lambda's own: zip unpacked, synchronous payload, memory, time, environment.
     limits={
         "bundle_unpacked_bytes": 250 * 1024**2,

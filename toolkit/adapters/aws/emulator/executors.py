@@ -16,6 +16,7 @@ EXECUTORS: tuple[str, ...] = (
     "toolkit.adapters.aws.emulator.functions.executor:Lambda",
     "toolkit.adapters.aws.emulator.batch.executor:Batch",
     "toolkit.adapters.aws.emulator.schedules:Scheduler",
+    "toolkit.adapters.aws.emulator.simulator:Simulator",
     "toolkit.adapters.aws.emulator.notifications:Notifications",
 )
 
