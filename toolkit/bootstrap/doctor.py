@@ -6,12 +6,12 @@ import importlib.util
 import shutil
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from importlib import metadata
+from collections.abc import Callable, Iterator
+from importlib import import_module, metadata
 
 from toolkit.domain.errors import NotFound, ToolkitError
 from toolkit.domain.specs import PORTS
+from toolkit.ports.checks import Asked, Check, Checks
 from toolkit.ports.context import Context
 from toolkit.ports.store import CREATE
 
@@ -26,14 +26,6 @@ MODULES = {
 }
 
 
-@dataclass(frozen=True)
-class Check:
-    name: str
-    ok: bool
-    said: str
-    hint: str = ""
-
-
 def run(opened: Callable[[], Context]) -> list[Check]:
     """Every check, in order; a broken configuration is one failed check, not the end."""
     checks = [_python(), _package(), *(_module(name, extra) for name, extra in MODULES.items())]
@@ -42,7 +34,8 @@ def run(opened: Callable[[], Context]) -> list[Check]:
     except ToolkitError as error:
         return [*checks, Check("configuration", False, error.message.splitlines()[0], error.hint)]
     checks += [Check("configuration", True, f"project {ctx.project.name}, target {ctx.target}"), _disk(ctx)]
-    return [*checks, *(_opens(ctx, port) for port in PORTS), _store(ctx)]
+    opens = [_opens(ctx, port) for port in PORTS]
+    return [*checks, *opens, *_providers(ctx, {check.name for check in opens if check.ok}), _store(ctx)]
 
 
 def _python() -> Check:
@@ -75,6 +68,22 @@ def _opens(ctx: Context, port: str) -> Check:
     except ToolkitError as error:
         return Check(port, False, f"{who}: {error.message}", error.hint)
     return Check(port, True, who)
+
+
+def _providers(ctx: Context, opened: set[str]) -> Iterator[Check]:
+    """What each provider of the target has to say of itself, for the ports that it gave."""
+    for name in sorted({binding.provider for binding in ctx.bindings.values()}):
+        ports = frozenset(port for port in opened if ctx.bindings[port].provider == name)
+        declared = ctx.providers[name].checks
+        if not declared or not ports:
+            continue
+        module, _, attribute = declared.partition(":")
+        check: Checks = getattr(import_module(module), attribute)
+        settings = next(ctx.bindings[port].settings for port in sorted(ports))
+        try:
+            yield from check(Asked(settings, ctx.target, ports))
+        except ToolkitError as error:
+            yield Check(name, False, error.message, error.hint)
 
 
 def _store(ctx: Context) -> Check:
