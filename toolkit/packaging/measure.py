@@ -56,14 +56,15 @@ def handler(event, context):
 _COMPILED = """
 import json
 from array import array
-from program import CONSTANTS, INPUTS, SCORES, STEPS
+from program import CONSTANTS, INPUTS, SCORES, STEPS, TEXTS
 from steps import program
+NUMBERS = [name for name in INPUTS if name not in TEXTS]
 STEPS, _ = program(len(CONSTANTS) + len(INPUTS), STEPS)
 def handler(event, context):
     row = json.loads(event["body"])["records"][0]
-    values = [row.get(name) for name in INPUTS]
-    numbers = array("f", [float("nan") if v is None else v for v in values if not isinstance(v, str)])
-    memory = [*CONSTANTS, *numbers, *(v for v in values if isinstance(v, str))]
+    values = [row.get(name) for name in NUMBERS]
+    numbers = array("f", [v if isinstance(v, (int, float)) else float("nan") for v in values])
+    memory = [*CONSTANTS, *numbers, *(row.get(name) or "" for name in TEXTS)]
     for step in STEPS:
         step(memory)
     return {"statusCode": 200, "body": json.dumps([memory[place] for place in SCORES])}
@@ -210,7 +211,10 @@ def floor(root: Path, into: Path, python: str) -> Path:
                 (into / name).symlink_to(root / name)
     else:
         program = msgspec.msgpack.decode((root / "model" / "compiled").read_bytes())
-        named = [f"{name.upper()} = {_literal(program[name])}" for name in ("constants", "inputs", "steps", "scores")]
+        features = json.loads((root / "model" / "manifest.json").read_bytes())["signature"]["features"]
+        program["texts"] = [feature["name"] for feature in features if feature["dtype"] == "string"]
+        names = ("constants", "inputs", "steps", "scores", "texts")
+        named = [f"{name.upper()} = {_literal(program[name])}" for name in names]
         (into / "program.py").write_text("\n".join(["nan, inf = float('nan'), float('inf')", *named]), "utf-8")
         (into / "steps.py").write_bytes((root / "toolkit" / "serving" / "steps.py").read_bytes())
         (into / "app.py").write_text(_COMPILED, "utf-8")
