@@ -15,7 +15,8 @@ from toolkit.domain.specs import PORTS
 def test_a_declaration_resolves(name: str) -> None:
     declared = providers.provider(name)
     assert declared.name == name
-    for reference in (*declared.ports.values(), *declared.registries.values(), declared.settings):
+    named = (*declared.ports.values(), *declared.registries.values(), declared.settings, declared.checks)
+    for reference in filter(None, named):
         module, _, attribute = reference.partition(":")
         assert callable(getattr(import_module(module), attribute)), reference
     assert set(declared.ports) <= set(PORTS)
