@@ -20,6 +20,7 @@ from toolkit.domain.specs import Binding, Runtime
 from toolkit.lifecycle import deploy, destroy, keys, naming, promote, runtime, sign, switch
 from toolkit.lifecycle import trust as policy
 from toolkit.packaging import bundle
+from toolkit.resources import bundle as bundles
 from toolkit.serving.source import Source
 from toolkit.state.blobs import Blobs
 from toolkit.state.registry import Registry
@@ -247,6 +248,19 @@ def test_a_champion_needs_what_a_deployment_would_ask_for(shop: Shop) -> None:
         promote.run(shop.ctx, 1)
     assert Registry(shop.ctx.store, "shop").aliases() == {}
     promote.run(shop.ctx, 1, alias="challenger")
+
+
+def test_another_bundle_at_the_place_of_ours_is_not_deployed(shop: Shop) -> None:
+    """Whoever can write to the bucket can be there first: the names of bundles are no secret."""
+    registered(shop, 1, champion=True)
+    spec = deploy._wanted(shop.ctx, None).inference
+    shop.ctx.store.put(spec.bundle_key, b"a bundle of somebody else's")
+    made = deploy.plan(shop.ctx)
+    (action,) = [a for a in made.actions if a.kind == "bundle" and a.payload.get("key") == spec.bundle_key]
+    with pytest.raises(Corrupt, match="is not the bundle of that name"):
+        bundles.apply(shop.ctx, action)
+    with pytest.raises(Corrupt):  # and who finds it there already, finds out when it is published
+        deploy.run(shop.ctx)
 
 
 # The model in the bucket

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,19 @@ def apply(ctx: Context, action: Action) -> dict[str, Any]:
     path, where = Path(action.payload["path"]), action.payload["key"]
     if not path.is_file() or digest.of_file(path) != action.payload["digest"]:
         raise Corrupt(f"the bundle at {path} changed since it was planned", hint="toolkit deploy builds it again")
-    with suppress(AlreadyExists):  # an earlier run of this deployment got this far
+    try:
         ctx.store.upload(where, path, CREATE)
+    except AlreadyExists:  # an earlier run of this deployment got this far, or somebody put something else there
+        _require_same(ctx, where, action.payload["digest"])
     return {"key": where}
+
+
+def _require_same(ctx: Context, key: str, sha256: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="toolkit-bundle-") as folder:
+        ctx.store.download(key, Path(folder) / "bundle.zip")
+        found = digest.of_file(Path(folder) / "bundle.zip")
+    if found != sha256:
+        raise Corrupt(
+            f"{key} in the bucket is not the bundle of that name (its digest is {found[:12]})",
+            hint="find out who wrote it, delete it, and deploy again",
+        )
