@@ -86,3 +86,11 @@ def _third_party(sources: Iterable[bytes]) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module.partition(".")[0])
     return found - set(sys.stdlib_module_names) - {"toolkit"}
+
+
+def test_a_compiled_model_needs_no_arrays_and_no_framework() -> None:
+    wanted, around = requirements("inference", ["local"], [], compiled=True)
+    names = {pin.partition("==")[0] for pin in [*wanted, *around]}
+    assert names == {"mangum", "msgspec", "typing-extensions"}
+    wanted, _ = requirements("inference", ["local"], ["pandas>=2"], compiled=True)
+    assert "pandas>=2" in wanted
