@@ -6,20 +6,26 @@ import asyncio
 import hashlib
 import json
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.serving import callers
 from tests.serving.callers import AUDIENCE, ISSUER, TOKEN, claims, jwk, rsa_key, signed
 from tests.serving.endpoints import ROW, Client
+from tests.serving.live import served
 from tests.serving.protocols import questions
 from toolkit.domain.errors import ConfigError
 from toolkit.serving import about, auth, docs, jwks
 from toolkit.serving.app import App, Info, create_app
 from toolkit.serving.auth import OPEN, guarded
+from toolkit.serving.connection import Connection
 from toolkit.serving.jwks import COOLDOWN, FRESH, STALE, Keys
 from toolkit.serving.model import Model
 from toolkit.serving.problems import Problem
@@ -436,3 +442,42 @@ def test_a_digest_is_sha256() -> None:
 def test_the_questions_of_every_protocol_pass_the_guard(binary: Model) -> None:
     app = guarded(questions.made(binary), BY_TOKEN)
     assert ask(app, "POST", "/v2/models/flights/infer", [f"Bearer {TOKEN}"], b"{}")[0] == 400
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=60),
+            st.binary(max_size=60).map(lambda tail: b"Bearer " + tail),
+            st.text("eyJhbGciOiJub25lIn0.-_=", max_size=80).map(lambda text: f"Bearer {text}".encode()),
+            st.sampled_from([f"Bearer {TOKEN}".encode()[:n] for n in range(8, 43)]),
+        ),
+        max_size=2,
+    )
+)
+def test_whatever_is_sent_opens_nothing_and_breaks_nothing(
+    asked_for: dict[str, Any], given_headers: list[bytes]
+) -> None:
+    for kind in ("token", "jwt"):
+        status, headers, _ = ask(asked_for[kind], "POST", "/predict", [v.decode("latin-1") for v in given_headers])
+        assert status == 401
+        assert "www-authenticate" in headers
+
+
+@pytest.mark.slow
+def test_the_fast_way_of_our_own_connection_does_not_go_past_the_guard(asked_for: dict[str, Any]) -> None:
+    """`connection` answers a usual row without ASGI where the application offers it; a guard does not."""
+    rights = {"token": TOKEN, "jwt": signed(), "closed": TOKEN}
+    for kind, app in asked_for.items():
+        assert not hasattr(app, "instantly")
+        with served(app, http=Connection) as url:
+            for sent, status in ((None, 401), ("wrong", 401), (rights[kind], 401 if kind == "closed" else 200)):
+                headers = {"content-type": "application/json", **({"authorization": f"Bearer {sent}"} if sent else {})}
+                request = urllib.request.Request(f"{url}/predict", json.dumps(ROW).encode(), headers)
+                try:
+                    answered = urllib.request.urlopen(request, timeout=20).status
+                except urllib.error.HTTPError as refused:
+                    answered = refused.code
+                    refused.close()
+                assert answered == status, (kind, sent)
