@@ -10,12 +10,17 @@
     problems   every refusal as RFC 9457 problem+json
     measures   counters and a latency histogram, as Prometheus text
     capture    counts predictions into the baseline's bins, keeps (id, time, label, score), flushes to the store
+    minutes    requests, errors and latencies by the minute, for the judge of a rollout
     outbox     a bounded queue to the store, written by a thread that a request waits for only so long
     feedback   labels that come later, joined by prediction id
     explain    what each feature added to a prediction: exact (`attribution`, `shapley`) or sampled (`sampling`)
     auth       who may ask: a guard around the application; tokens, or JWTs (`jwts`) by an issuer's keys (`jwks`)
     source     a model from the bucket: named by the journal, vouched for by a signature, checked by its digests
     swap       another version in place of the one that serves, between two requests
+    arrays     columns that came as numpy arrays (binary tensors, `arrow`), checked as a whole; `listing` writes answers
+    batching   requests that meet are one call of a slow model; too many are refused at once
+    instant    one row answered as bytes, for `connection`: uvicorn's, with bounds on heads, waits and numbers
+    onerow     one row through onnxruntime bound to its buffers
     app        the ASGI application: our own router, no framework on the fast routes; `routing` has its words
     protocols  the protocols that clients already speak, each a translation to the same validator and model
     trace      W3C trace context: answered, and named in the log of a failure

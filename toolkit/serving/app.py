@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from toolkit.serving import ids, instant, listing, measures, problems
-from toolkit.serving.body import Body, Disconnected, Receive, Send
+from toolkit.serving.body import Body, Disconnected, Receive, Send, media
 from toolkit.serving.capture import Capture
 from toolkit.serving.feedback import Feedback
 from toolkit.serving.model import Model, Prediction
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 __all__ = ["App", "Info", "create_app"]
 
 REPLAY_WAIT = 10.0
+ARROW = b"application/vnd.apache.arrow.stream"
 
 
 class App:
@@ -146,8 +147,11 @@ class App:
             sent.append((b"traceparent", trace))
         await send({"type": "http.response.start", "status": answer.status, "headers": sent})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.content})
-        self.measures.observe(route.label, answer.status, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        self.measures.observe(route.label, answer.status, seconds)
         if self.capture is not None:
+            if scope["method"] == "POST":
+                self.capture.minutes.add(answer.status, seconds)
             self.capture.settle()
         return None
 
@@ -188,8 +192,20 @@ class App:
         raise Problem(405, "method", f"{problems.shown(path)} takes {allow}", headers=((b"allow", allow.encode()),))
 
     async def _predict(self, request: Request) -> Answer:
-        batch = self.validator.batch(await request.body.read(request.headers))
-        return Answer(200, self.content(*await self.predicted(request, batch)))
+        headers = request.headers
+        data = await request.body.read(headers, (ARROW,))
+        if media(headers.get(b"content-type", b"")) == ARROW:
+            from toolkit.serving import arrow
+
+            batch = arrow.batch(self.validator, data)
+        else:
+            batch = self.validator.batch(data)
+        prefix, prediction = await self.predicted(request, batch)
+        if ARROW in headers.get(b"accept", b""):
+            from toolkit.serving import arrow
+
+            return Answer(200, arrow.written(prefix, prediction), ARROW)
+        return Answer(200, self.content(prefix, prediction))
 
     def instantly(self, headers: Sequence[tuple[bytes, bytes]], body: bytes, date: bytes) -> bytes | None:
         """The response to a POST of one row to /predict, or None where this has to be asked as an application."""

@@ -32,6 +32,8 @@ def answer(app: App, headers: Sequence[tuple[bytes, bytes]], body: bytes, date: 
     given = dict(headers)
     if given.get(b"content-type", JSON) != JSON or len(body) > app.limits.max_body or not _MORE.isdisjoint(given):
         return None
+    if b"arrow" in given.get(b"accept", b""):
+        return None
     batching, capture = app.batching, app.capture
     if (batching is not None and not batching.inline) or (capture is not None and capture.due()):
         return None  # another request's turn to wait, or to write what was captured once it is answered
@@ -48,5 +50,8 @@ def answer(app: App, headers: Sequence[tuple[bytes, bytes]], body: bytes, date: 
     app.keep(prefix, moment, batch, prediction)
     request_id = request_id_of(given, prefix)
     response = _HEAD % (date, len(content), request_id.encode()) + _REST + content
-    app.measures.observe(LABEL, 200, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    app.measures.observe(LABEL, 200, seconds)
+    if capture is not None:
+        capture.minutes.add(200, seconds)
     return response
