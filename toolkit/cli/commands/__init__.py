@@ -34,7 +34,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "image": ("image", "Build and push container images, without Docker."),
     "secrets": ("secrets", "Set, list and remove secrets of the target."),
     "keys": ("keys", "Make, rotate and revoke the keys that models are signed with; sign a version."),
-    "token": ("token", "Print the token that local endpoints ask for."),
+    "token": ("token", "Print or renew the token that endpoints of the target ask for."),
     "config": ("config", "Show the configuration and where each value came from."),
     "schema": ("schema", "Print the JSON Schema of toolkit.toml, for editors."),
     "export": ("export", "Write policies and templates for those who grant and make things."),
