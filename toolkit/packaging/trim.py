@@ -31,10 +31,12 @@ PATHS = (
     "numpy/doc",
     "numpy/f2py",
 )
+# of the 420 services that botocore describes in 25 MB, those that a deployed function asks (a test compares)
+SERVICES = ("batch", "cloudwatch", "ecr", "iam", "lambda", "logs", "s3", "scheduler", "secretsmanager", "sns", "sts")
 METADATA = ("METADATA", "entry_points.txt", "licenses", "LICEN[CS]E*", "NOTICE*", "COPYING*", "AUTHORS*")
 
 # part of a layer's key: a changed rule is another layer
-RULES = [list(rule) for rule in (FOLDERS, SUFFIXES, NAMES, PATHS, METADATA)]
+RULES = [list(rule) for rule in (FOLDERS, SUFFIXES, NAMES, PATHS, SERVICES, METADATA)]
 
 
 def trim(root: Path) -> None:
@@ -42,6 +44,9 @@ def trim(root: Path) -> None:
     for pattern in PATHS:
         for path in root.glob(pattern):
             _remove(path)
+    for folder in (*root.glob("botocore/data/*/"), *root.glob("boto3/data/*/")):
+        if folder.name not in SERVICES:
+            _remove(folder)
     for info in root.glob("*.dist-info"):
         for path in info.iterdir():
             if not any(fnmatchcase(path.name, keep) for keep in METADATA):
