@@ -86,18 +86,18 @@ def main(argv: list[str]) -> None:
 
 def _models(folder: Path) -> tuple[str, list[dict[str, float]]]:
     """Write both spellings of one model and return (digest of ours, 100 rows)."""
+    import joblib
     import numpy as np
     import pandas as pd
-    from skl2onnx import to_onnx
+    import skl2onnx
     from skl2onnx.common.data_types import FloatTensorType
-    from sklearn.compose import ColumnTransformer
     from sklearn.datasets import load_breast_cancer
     from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.pipeline import make_pipeline
 
     from toolkit.domain import codec
     from toolkit.domain import digest as digests
     from toolkit.domain.records import Feature, ModelManifest, Signature, Split
+    from toolkit.models.export import to_onnx
     from toolkit.quality.baseline import build_baseline
 
     x, y = load_breast_cancer(return_X_y=True)
@@ -105,14 +105,13 @@ def _models(folder: Path) -> tuple[str, list[dict[str, float]]]:
     names = [f"x{i}" for i in range(FEATURES)]
     frame = pd.DataFrame(x, columns=names)
     trees = HistGradientBoostingClassifier(max_iter=100, random_state=0)
-    pipeline = make_pipeline(ColumnTransformer([("all", "passthrough", names)]), trees).fit(frame, y)
-    inputs = [(name, FloatTensorType([None, 1])) for name in names]
-    ours = to_onnx(pipeline, initial_types=inputs, options={id(pipeline): {"zipmap": False}}).SerializeToString()
-    matrix = [("x", FloatTensorType([None, FEATURES]))]
-    theirs = to_onnx(trees, initial_types=matrix, options={id(trees): {"zipmap": False}}).SerializeToString()
     features = tuple(Feature(name=name, dtype="float64") for name in names)
+    trees = trees.fit(frame, y)
+    ours = to_onnx(trees, features, ("0", "1"))
+    matrix = [("x", FloatTensorType([None, FEATURES]))]
+    theirs = skl2onnx.to_onnx(trees, initial_types=matrix, options={id(trees): {"zipmap": False}}).SerializeToString()
     signature = Signature(task="binary", features=features, label="y", classes=("0", "1"), label_dtype="int64")
-    scores = pipeline.predict_proba(frame)[:, 1]
+    scores = trees.predict_proba(frame)[:, 1]
     columns = {name: frame[name].tolist() for name in names}
     baseline = build_baseline(columns, features, scores.tolist(), [str(v) for v in y], "binary", ("0", "1"))
     files = {"model.onnx": ours, "profile": baseline.to_bytes()}
@@ -127,6 +126,7 @@ def _models(folder: Path) -> tuple[str, list[dict[str, float]]]:
     for name, data in {"manifest.json": manifest, **files}.items():
         (folder / "model" / name).write_bytes(data)
     (folder / "peer.onnx").write_bytes(theirs)
+    joblib.dump(trees, folder / "model.joblib")
     (folder / "ours.py").write_text(OURS)
     (folder / "nothing.py").write_text(NOTHING)
     (folder / "peer.py").write_text(PEER.format(fields="\n    ".join(f"{name}: float" for name in names)))
