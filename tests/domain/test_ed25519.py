@@ -135,3 +135,14 @@ def test_another_length_is_no_signature(key: int, signature: int) -> None:
 def test_what_is_no_point_is_no_key() -> None:
     _, signature = signed(4, b"m")
     assert not verify((2).to_bytes(32, "little"), b"m", signature)  # y = 2 has no x
+
+
+def test_a_point_has_one_spelling() -> None:
+    """y and p + y are the same number; some of these are points of large order, which no other check would refuse."""
+    p = 2**255 - 19
+    usable = 0
+    for y in range(19):
+        usable += ed25519._point(y.to_bytes(32, "little")) is not None
+        for sign in (0, 1 << 255):
+            assert ed25519._point((p + y | sign).to_bytes(32, "little")) is None
+    assert usable > 2
