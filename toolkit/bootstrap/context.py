@@ -34,19 +34,20 @@ def open_context(
     environ: Mapping[str, str] = os.environ,
 ) -> Context:
     """The project found from `directory`, on its target. Opens nothing yet; ConfigError names file, line and key."""
-    from toolkit.bootstrap import layers
+    from toolkit.bootstrap import emulators, layers
 
     source = files.find(directory, config, environ)
     layered = layers.merge(source, target, overrides, environ)
     where = {"directory": source.directory, "target": layered.target, "project": layered.project.name}
+    bindings = _bindings(layered.target_config, where, source)
     return Context(
         project=layered.project,
         target=layered.target,
         directory=source.directory,
-        bindings=_bindings(layered.target_config, where, source),
+        bindings=bindings,
         signer_binding=_signer(layered),
-        providers=_Declared(),
-        opener=open_port,
+        providers=_declared(bindings, layered.project.serve.python),
+        opener=emulators.guarded(open_port, source.directory, layered.target),
         actor=environ.get("TOOLKIT_ACTOR") or _who(environ),
         report=report or Silent(),
     )
@@ -86,12 +87,31 @@ def runtime(environ: Mapping[str, str] = os.environ) -> Runtime:
 
 
 def _bindings(config: Any, where: dict[str, Any], source: files.Source) -> dict[str, Binding]:
+    from toolkit.bootstrap import emulators
+
     unknown = set(config.ports) - {*PORTS, "signer"}
     for port in sorted(unknown):
         raise ConfigError(f"{source.path.name}: no port is called {port!r}: there are {', '.join(PORTS)}")
     chosen = {port: config.ports.get(port, config.provider) for port in PORTS}
-    settings = {name: _settings(name, config, where, source) for name in sorted(set(chosen.values()))}
+    settings = {
+        name: emulators.connected(
+            providers.provider(name), _settings(name, config, where, source), where["directory"], where["target"]
+        )
+        for name in sorted(set(chosen.values()))
+    }
     return {port: Binding(provider=name, settings=settings[name]) for port, name in chosen.items()}
+
+
+def _declared(bindings: Mapping[str, Binding], python: str) -> _Declared:
+    """Every provider's own word of itself, changed for one that is played on this machine."""
+    from toolkit.bootstrap import emulators
+
+    declared = _Declared()
+    for binding in bindings.values():
+        provider = providers.provider(binding.provider)
+        if emulator := emulators.find(provider, binding.settings):
+            declared[provider.name] = emulators.played(provider, emulator, python)
+    return declared
 
 
 def _signer(layered: Any) -> Binding:

@@ -33,6 +33,26 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     config: str = ""  # digest of the project's configuration (a JSON blob), for steps that need it
     ports: dict[str, Binding] = {}
     values: dict[str, Any] = {}
+    settings: dict[str, dict[str, Any]] = {}  # on the wire: of a provider that offers several ports, said once
+
+    def __post_init__(self) -> None:
+        """Whoever reads it finds every port with its settings."""
+        for port, binding in self.ports.items():
+            if not binding.settings and binding.provider in self.settings:
+                self.ports[port] = msgspec.structs.replace(binding, settings=self.settings[binding.provider])
+
+    def encode(self) -> str:
+        """As JSON, for the variable: what several ports share is there once."""
+        shared: dict[str, dict[str, Any]] = {}
+        for provider in {binding.provider for binding in self.ports.values()}:
+            found = [binding.settings for binding in self.ports.values() if binding.provider == provider]
+            if len(found) > 1 and all(settings == found[0] for settings in found):
+                shared[provider] = found[0]
+        fields = msgspec.to_builtins(self)
+        for binding in fields["ports"].values():
+            if binding["provider"] in shared:
+                binding["settings"] = {}
+        return msgspec.json.encode({**fields, "settings": shared}, order="sorted").decode()
 
 
 class JobSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -51,7 +51,7 @@ def runtime(
         ports=bindings,
         values=values or {},
     )
-    text = msgspec.json.encode(told, order="sorted").decode()
+    text = told.encode()
     if len(text.encode()) > MAX_BYTES:
         raise PlanError(
             f"what the job or function has to be told has {len(text.encode()):,} bytes, over {MAX_BYTES:,}",

@@ -16,7 +16,8 @@ class Provider:
     `project_dir`, which bootstrap passes in); `extra` is the pip extra named when a module is missing; `claims` are
     strings of `capabilities.PROMISES`. Where somebody with rights has to make things first, `operator` is
     "module:function", `open(settings, tags) -> Operator`. `permissions` is "module:function", `of(kind, verb)` -> what
-    an action of a plan needs, in the provider's own names.
+    an action of a plan needs, in the provider's own names. `emulators` maps the name of one that plays the provider on
+    this machine to "module:function", `open(settings) -> ports.emulator.Emulator`.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Provider:
     operator: str = ""
     permissions: str = ""
     checks: str = ""  # "module:function" of what doctor asks of it (`ports.checks.Checks`)
+    emulators: dict[str, str] = field(default_factory=dict)
     limits: dict[str, int] = field(default_factory=dict)  # e.g. {"function_memory_mb": 10240, "bundle_bytes": ...}
     function_auth: Literal["iam", "token"] = "iam"  # who may call a function that is not public
     signer: str = ""  # "module:function" of who holds private keys, if it does (`ports.signer`)

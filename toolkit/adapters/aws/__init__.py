@@ -43,6 +43,10 @@ PROVIDER = Provider(
     operator="toolkit.adapters.aws.operator.bootstrap:open_operator",
     permissions="toolkit.adapters.aws.permissions:of",
     checks="toolkit.adapters.aws.doctor:check",
+    emulators={
+        "moto": "toolkit.adapters.aws.emulators:moto",
+        "ministack": "toolkit.adapters.aws.emulators:ministack",
+    },
     # Lambda's own: zip unpacked, synchronous payload, memory, time, environment.
     limits={
         "bundle_unpacked_bytes": 250 * 1024**2,

@@ -6,6 +6,7 @@ its own object and reports a conflict; a retried publish is a second message.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from functools import cache
@@ -16,9 +17,11 @@ from toolkit.adapters.aws.errors import translated
 
 T = TypeVar("T")
 _making = threading.RLock()
+emulated: set[str] = set()  # addresses of emulators: their clients use the fixed credentials, never the user's
 CONNECT_SECONDS = 5
 READ_SECONDS = 60
 ATTEMPTS = 3
+EMULATED_CREDENTIALS = ("test", "test")
 NOWHERE = "us-east-1"  # what an S3-compatible server is told when nothing names a region
 
 
@@ -43,27 +46,36 @@ def client(
         request_checksum_calculation="when_required",
     )
     with _making, translated(f"open a client of {service}", region):
-        known = region or _session().region_name or (NOWHERE if endpoint else None)
-        return _session().client(service, region_name=known, endpoint_url=endpoint or None, config=config)
+        session = _session(endpoint in emulated)
+        known = region or session.region_name or (NOWHERE if endpoint else None)
+        return session.client(service, region_name=known, endpoint_url=endpoint or None, config=config)
 
 
-def credentials(region: str) -> Any:
-    """The caller's own, to sign with. Unauthenticated when there are none."""
+def credentials(region: str, endpoint: str = "") -> Any:
+    """The caller's own (an emulator's: the fixed ones), to sign with. Unauthenticated when there are none."""
     from botocore.exceptions import NoCredentialsError
 
     with translated("sign a request", region):
-        found = _session().get_credentials()
+        found = _session(endpoint in emulated).get_credentials()
         if found is None:
             raise NoCredentialsError
         return found.get_frozen_credentials()
 
 
 @cache
-def _session() -> Any:
-    """One, since it keeps what it has read of a service's description; it makes one client at a time."""
+def _session(emulator: bool) -> Any:
+    """One, since it keeps what it has read of a service's description; it makes one client at a time. For an emulator,
+    one that reads nothing of the user's: no profile, no file, no credentials but the emulator's."""
     import boto3
+    import botocore.session
 
-    return boto3.session.Session()
+    if not emulator:
+        return boto3.session.Session()
+    nothing = (None, None, os.devnull, None)
+    own = {"profile": (None, None, None, None), "config_file": nothing, "credentials_file": nothing}
+    bare = botocore.session.Session(session_vars=own)
+    key, secret = EMULATED_CREDENTIALS
+    return boto3.session.Session(aws_access_key_id=key, aws_secret_access_key=secret, botocore_session=bare)
 
 
 def again(call: Callable[[], T], on: Callable[[Exception], bool]) -> T:

@@ -97,8 +97,9 @@ class LambdaFunctions:
         url = self._traffic.url(name)
         if url is None:
             raise self._not_there(name)
-        who = credentials(self._api.region)
-        return function_calls.over_url(url, request, who, self._api.region, self._settings["services_endpoint"])
+        endpoint = self._settings["services_endpoint"]
+        who = credentials(self._api.region, endpoint)
+        return function_calls.over_url(url, request, who, self._api.region, endpoint)
 
     def event(self, name: str, event: dict[str, Any], *, wait: bool = True) -> Any:
         try:

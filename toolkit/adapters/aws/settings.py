@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from toolkit.adapters.aws.names import ROLES
+from toolkit.adapters.aws.names import ROLES, bucket
 from toolkit.domain import names
 from toolkit.domain.errors import ConfigError
 
+EMULATED_REGION = "us-east-1"
 MAX_PREFIX = 100  # S3 keys have 1,024 bytes, ours up to 900
 
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+")
@@ -26,6 +27,9 @@ class AwsSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    emulator: Literal["", "moto", "ministack"] = Field(
+        "", description="play AWS on this machine: `toolkit dev` starts it"
+    )
     stem: str = Field("", description="what the names of all that belongs to the target begin with")
     region: str = Field("", description="where the bucket and all else are; default: the AWS profile's own region")
     bucket: str = Field("", description="the bucket that is the database; your operator makes it once")
@@ -53,7 +57,12 @@ class AwsSettings(BaseModel):
         here = "/".join(filter(None, (project, target))) or "toolkit"
         own = names.stem(project, target) if project and target else "toolkit"
         defaults = {"stem": own, "prefix": project, "secrets": here, "namespace": here}
-        return {**defaults, **given} if isinstance(given, dict) else given
+        if not isinstance(given, dict):
+            return given
+        if given.get("emulator"):  # nothing has to be said of what an operator would have chosen
+            region = given.get("region") or EMULATED_REGION
+            defaults |= {"region": region, "bucket": bucket(given.get("stem") or own, "local", region)}
+        return {**defaults, **given}
 
     @field_validator("region")
     @classmethod

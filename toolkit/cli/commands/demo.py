@@ -50,4 +50,5 @@ def _tell(session: Session, directory: Path, keep: bool, shuffled: bool) -> None
 
 def _arguments(directory: Path, keep: bool, shuffled: bool, session: Session) -> list[str]:
     flags = [("--keep", keep), ("--shuffled", shuffled), ("--json", session.as_json), ("--quiet", session.quiet)]
-    return ["--dir", str(directory), *(name for name, given in flags if given)]
+    target = ["--target", session.target] if session.target else []
+    return ["--dir", str(directory), *target, *(name for name, given in flags if given)]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from toolkit.bootstrap import local
 from toolkit.cli.common import number
 from toolkit.cli.demo import flights, traffic
 from toolkit.domain.errors import GateFailed, ToolkitError
@@ -53,6 +54,7 @@ class Story:
             self.ctx = self.open_context(self.directory)
             say(f"{self.directory}: configuration, pipeline.py, train.py and the flights of 2013")
         try:
+            self.cloud()
             self.first_model()
             found = self.live_months()
             if found:
@@ -63,6 +65,14 @@ class Story:
             self.told.seconds = round(time.monotonic() - started, 2)
             self.told.predictions_sha256 = self.replayed.digest.hexdigest()
         return self.told
+
+    def cloud(self) -> None:
+        """Where the target is a cloud that is played here: start it."""
+        if local.emulated(self.ctx):
+            with self.step("emulator", f"toolkit dev -t {self.ctx.target}") as say:
+                found = local.start(self.ctx)
+                self.ctx = self.open_context(self.directory)  # its address is known now
+                say(f"{found['emulator']} answers at {found['address']}, with bucket, roles and queues")
 
     def first_model(self) -> None:
         with self.step("ingest", f"toolkit data ingest --until {MODEL_UNTIL}") as say:
@@ -144,6 +154,10 @@ class Story:
         with self.step("destroy", "toolkit destroy --yes") as say:
             done = destroy.run(self.ctx)
             say(f"{done['removed']} things removed, {len(done['left'])} left; the journal and the models stay")
+        if local.emulated(self.ctx):
+            with self.step("stop", f"toolkit dev -t {self.ctx.target} --stop") as say:
+                local.stop(self.ctx)
+                say("the emulator is gone, and what it held")
 
     def trained(self, result: Any) -> str:
         found = find.version(self.ctx, result.version)

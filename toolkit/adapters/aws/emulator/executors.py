@@ -13,6 +13,7 @@ from toolkit.adapters.aws.emulator.wire import Call, Reply
 
 # "module:Class", asked in this order.
 EXECUTORS: tuple[str, ...] = (
+    "toolkit.adapters.aws.emulator.bucket_policies:BucketPolicies",
     "toolkit.adapters.aws.emulator.functions.executor:Lambda",
     "toolkit.adapters.aws.emulator.batch.executor:Batch",
     "toolkit.adapters.aws.emulator.schedules:Scheduler",
