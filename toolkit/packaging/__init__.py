@@ -6,6 +6,7 @@
     bundle     function + packages + our own floors + model -> one zip:
                contents (which packages) -> wheels (uv, for the target's platform) -> trim -> bytecode -> archive
     budget     what takes the space, and a refusal that says so
+    measure    what a start costs against its floor (the runtime with the same model and nothing else), per package
     sbom scan  what is inside (CycloneDX), and what must not be (keys, pickles)
 
 Decisions, each measured:
