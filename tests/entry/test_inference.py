@@ -133,7 +133,7 @@ def test_with_a_store_it_captures(folder: Path, bundle_files: Files, monkeypatch
     client = Client(inference.application(folder))
     answer = client.post("/predict", ROW).json()["predictions"][0]
     assert client.post("/feedback", {"id": answer["id"], "label": "late"}).status == 200
-    assert stored_kinds(folder) == ["captures", "feedback", "profiles"]
+    assert stored_kinds(folder) == ["captures", "feedback", "profiles", "service"]
 
 
 def stored_kinds(folder: Path) -> list[str]:

@@ -18,7 +18,7 @@ from toolkit.domain import codec, times
 from toolkit.domain.config import RolloutConfig
 from toolkit.domain.errors import Conflict, NotFound, PlanError, Unavailable
 from toolkit.engine.rollouts import Standing
-from toolkit.lifecycle import delivery, deploy, destroy, naming, standing, switch
+from toolkit.lifecycle import delivery, deploy, destroy, launch, naming, standing, switch
 from toolkit.lifecycle.delivery import Stepped
 from toolkit.packaging import bundle
 from toolkit.serving import ids
@@ -137,7 +137,7 @@ def challenger(shop: Shop, number: int) -> None:
 
 
 def test_a_good_challenger_becomes_champion_stage_by_stage(life: Life) -> None:
-    begun = delivery.begin(life.ctx, shares=(0.1, 0.5, 1.0))
+    begun = launch.run(life.ctx, shares=(0.1, 0.5, 1.0))
     assert (begun.rollout.phase, begun.rollout.challenger) == ("canary", 2)
     assert life.route == pytest.approx({"1": 0.9, "2": 0.1})
     assert life.ctx.schedules.get(naming.function_name(life.ctx, "rollout")).event["do"] == "rollout"
@@ -158,7 +158,7 @@ def test_a_good_challenger_becomes_champion_stage_by_stage(life: Life) -> None:
 
 @pytest.mark.parametrize("bad", [{"errors": 0.2}, {"slow": 0.5}, {"wrong": 0.5}])
 def test_a_bad_challenger_is_sent_back_by_the_judge(life: Life, bad: dict[str, Any]) -> None:
-    delivery.begin(life.ctx, shares=(0.2, 1.0), bake="1h")
+    launch.run(life.ctx, shares=(0.2, 1.0), bake="1h")
     found = life.until("rolled back", **bad)
     assert (life.champion, life.route) == (1, {"1": 1.0})
     assert "got worse" in found.rollout.why
@@ -170,14 +170,14 @@ def test_a_bad_challenger_is_sent_back_by_the_judge(life: Life, bad: dict[str, A
 
 
 def test_bad_only_after_the_switch_is_found_against_the_champions_earlier_minutes(life: Life) -> None:
-    delivery.begin(life.ctx, shares=(1.0,), bake="1h")
+    launch.run(life.ctx, shares=(1.0,), bake="1h")
     assert life.route == {"2": 1.0}
     life.until("rolled back", errors=0.3)
     assert (life.champion, life.route) == (1, {"1": 1.0})
 
 
 def test_no_data_is_no_promotion(life: Life) -> None:
-    delivery.begin(life.ctx, shares=(0.1, 1.0))
+    launch.run(life.ctx, shares=(0.1, 1.0))
     life.clock.forward(30)
     assert life.tick().standing.rollout.phase == "canary"
     life.clock.forward(31)
@@ -190,7 +190,7 @@ def test_no_data_is_no_promotion(life: Life) -> None:
 def test_people_hold_resume_and_go_back(life: Life) -> None:
     with pytest.raises(Conflict):
         delivery.hold(life.ctx)
-    delivery.begin(life.ctx, shares=(0.1, 1.0))
+    launch.run(life.ctx, shares=(0.1, 1.0))
     delivery.hold(life.ctx, "lunch")
     life.traffic(30)
     assert life.tick().standing.rollout.phase == "held"
@@ -204,19 +204,19 @@ def test_people_hold_resume_and_go_back(life: Life) -> None:
 
 def test_one_rollout_at_a_time_and_no_deployment_into_it(life: Life) -> None:
     challenger(life.shop, 3)
-    begun = delivery.begin(life.ctx, 2, shares=(0.1, 1.0))
-    assert delivery.begin(life.ctx, 2, shares=(0.1, 1.0)).last == begun.last, "the same command again goes on"
-    for other in (lambda: delivery.begin(life.ctx, 3, shares=(0.1, 1.0)), lambda: deploy.run(life.ctx)):
+    begun = launch.run(life.ctx, 2, shares=(0.1, 1.0))
+    assert launch.run(life.ctx, 2, shares=(0.1, 1.0)).last == begun.last, "the same command again goes on"
+    for other in (lambda: launch.run(life.ctx, 3, shares=(0.1, 1.0)), lambda: deploy.run(life.ctx)):
         with pytest.raises(Conflict, match="version 2 is canary"):
             other()
     with pytest.raises(Conflict):
         switch.rollback(life.ctx, version=1)
     delivery.abort(life.ctx, "enough")
-    assert delivery.begin(life.ctx, 3, shares=(0.1, 1.0)).rollout.challenger == 3
+    assert launch.run(life.ctx, 3, shares=(0.1, 1.0)).rollout.challenger == 3
 
 
 def test_a_plain_deployment_afterwards_is_not_undone_by_a_tick(life: Life) -> None:
-    delivery.begin(life.ctx, shares=(1.0,))
+    launch.run(life.ctx, shares=(1.0,))
     life.until("promoted")
     version(life.shop, 3)
     deploy.run(life.ctx)
@@ -230,9 +230,9 @@ def test_a_plain_deployment_afterwards_is_not_undone_by_a_tick(life: Life) -> No
 
 def test_what_cannot_be_is_refused_before_anything_is_published(life: Life) -> None:
     with pytest.raises(PlanError, match="none are kept"):
-        delivery.begin(life.ctx, shares=(1.0,), shadowed=True)
+        launch.run(life.ctx, shares=(1.0,), shadowed=True)
     with pytest.raises(Conflict, match="serves already"):
-        delivery.begin(life.ctx, 1, shares=(0.1, 1.0))
+        launch.run(life.ctx, 1, shares=(0.1, 1.0))
     assert life.route == {"1": 1.0}
 
 
@@ -267,7 +267,7 @@ class Died(BaseException):
 @pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
 def test_a_tick_may_die_at_every_call(life: Life, bad: dict[str, Any], after: bool) -> None:
     """From the last tick of a rollout on: whatever dies, the next ticks end it, once."""
-    delivery.begin(life.ctx, shares=(1.0,) if not bad else (0.3, 1.0), bake="5m")
+    launch.run(life.ctx, shares=(1.0,) if not bad else (0.3, 1.0), bake="5m")
     life.traffic(12, **bad)
     ctx, ports = life.ctx, ("store", "functions", "schedules")
     whole = {port: getattr(ctx, port) for port in ports}
@@ -313,7 +313,7 @@ class Throttled:
 
 
 def test_the_way_back_needs_the_journal_and_one_call_and_nothing_else(life: Life) -> None:
-    delivery.begin(life.ctx, shares=(0.5, 1.0))
+    launch.run(life.ctx, shares=(0.5, 1.0))
     ctx = life.ctx
     whole = {"store": ctx.store, "functions": ctx.functions, "schedules": ctx.schedules, "alerts": ctx.alerts}
 

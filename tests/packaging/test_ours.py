@@ -69,13 +69,14 @@ def test_the_real_package_leaves_the_command_line_and_the_builders_behind() -> N
         "testing",
         "packaging",
         "resources",
-        "engine",
         "data",
         "models",
         "_shipped",
         "adapters/memory",
     ):
         assert not [name for name in names if name.startswith(f"toolkit/{floor}/")], floor
+    judged = {name for name in names if name.startswith("toolkit/engine/")}
+    assert judged == {f"toolkit/engine/{module}.py" for module in ("__init__", "rollout", "rollouts")}
 
 
 def test_what_is_wrong_with_a_function_folder(tmp_path: Path, own_cache: Path) -> None:

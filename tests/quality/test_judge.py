@@ -67,6 +67,7 @@ def test_a_challenger_that_is_no_worse_stays_at_every_look() -> None:
 
 
 @pytest.mark.exhaustive
+@pytest.mark.timeout(3000)
 def test_five_thousand_streams_of_equals() -> None:
     assert _false_alarms(5000) <= 5000 * ALPHA
 
@@ -87,6 +88,16 @@ def test_each_signal_sends_a_bad_challenger_back_and_says_why(signal: str, chang
     verdict = rule(weigh(found[0]), Policy(), 1.0)
     assert verdict.ruling == "back"
     assert verdict.why.startswith(f"{signal} got worse: ")
+
+
+def test_a_challenger_that_dies_on_its_requests_is_missed() -> None:
+    """It counts none of them: of 200 requests a minute at 10 %, 20 should have been there."""
+
+    def minute(ours: int) -> Stretch:
+        return Stretch(champion=Answers(requests=180), challenger=Answers(requests=ours), share=0.1)
+
+    assert rule(weigh([minute(0)] * 3), Policy(), 1.0).why.startswith("silence got worse")
+    assert rule(weigh([minute(15)] * 60), Policy(), 1.0).ruling == "wait"
 
 
 def _evidence(log_e: float = 0.0, requests: int = 500) -> Evidence:

@@ -4,7 +4,7 @@ A person (or a retrain) begins a rollout; the drift check's tick does the rest: 
 and mend it, weigh both versions (`stretches`, `quality.judge`), write the ruling into the endpoint's rollout journal,
 mend again. Each step can be repeated, so a tick may die anywhere, be delivered twice, or run beside another.
 
-    begin     the challenger is published beside the champion, then one entry, then the route
+    launch    the challenger is published beside the champion, then one entry, then the route (`launch`)
     tick      wait, go on to the next stage, or back
     back      one entry and one call that moves the traffic: nothing else has to work for that
     promoted  the release and the registry's alias follow the journal
@@ -21,11 +21,11 @@ from typing import Any
 
 import msgspec
 
-from toolkit.domain import digest, times
-from toolkit.domain.errors import Conflict, NotFound, PlanError, ProviderError, ToolkitError
+from toolkit.domain import times
+from toolkit.domain.errors import Conflict, NotFound, ProviderError, ToolkitError
 from toolkit.domain.records import Release
 from toolkit.domain.specs import ScheduleSpec
-from toolkit.engine.rollout import MOVING, RESTING, Abort, Begin, Hold, Resume, Ruled
+from toolkit.engine.rollout import MOVING, Abort, Hold, Resume, Ruled
 from toolkit.engine.rollouts import Standing
 from toolkit.lifecycle import find, naming, shadow, stretches
 from toolkit.lifecycle.standing import append, rollouts
@@ -36,7 +36,7 @@ from toolkit.quality.bins import Numbers
 from toolkit.quality.judge import Policy, Verdict
 from toolkit.state.blobs import Blobs
 from toolkit.state.incidents import Incidents
-from toolkit.state.registry import CHALLENGER, CHAMPION, Registry
+from toolkit.state.registry import CHAMPION, Registry
 
 BINS = stretches.BINS
 EVERY = "rate(1 minute)"
@@ -48,47 +48,6 @@ class Stepped:
 
     standing: Standing
     verdict: Verdict | None = None
-
-
-def begin(
-    ctx: Context,
-    version: int | None = None,
-    *,
-    shares: tuple[float, ...],
-    shadowed: bool = False,
-    bake: str = "",
-    reason: str = "rollout",
-) -> Standing:
-    """Send `version` (default: the challenger, else the latest) out. The same again while it is on its way: goes on.
-
-    Raises Conflict (another rollout is on its way, or it serves already), NotFound (nothing is deployed yet), PlanError
-    (this target cannot split traffic, or keeps no rows to replay), Untrusted, GateFailed (over the serve budget).
-    """
-    current = naming.releases(ctx).current()
-    if current is None:
-        raise NotFound("nothing is deployed yet that a challenger could be compared with", hint="toolkit deploy")
-    chosen = _candidate(ctx, version)
-    _possible(ctx, current, shares, shadowed)
-    journal, standing = rollouts(ctx), rollouts(ctx).standing()
-    if standing.rollout.phase in MOVING and standing.rollout.challenger == chosen:
-        return reconcile(ctx, standing)
-    if standing.rollout.phase not in RESTING:
-        raise Conflict(
-            f"version {standing.rollout.challenger} is {standing.rollout.phase}: one rollout at a time",
-            hint="toolkit status; toolkit rollback ends it",
-        )
-    if chosen == current.model_version:
-        raise Conflict(f"version {chosen} serves already", hint="toolkit status")
-    from toolkit.lifecycle import deploy  # which builds bundles: a tick never does
-
-    release = deploy.provision(ctx, chosen, reason=reason)
-    event = Begin(champion=current.model_version, challenger=chosen, shares=shares, time=ctx.clock(), shadow=shadowed)
-    op = digest.of_value([ctx.actor, ctx.clock(), chosen])[:20]
-    how = {"bake": bake or ctx.project.rollout.bake, "reason": reason}
-    standing = journal.begin(event, release, how, op=op)
-    registry = Registry(ctx.store, ctx.project.model_name)
-    registry.move(CHALLENGER, to=chosen, actor=ctx.actor, reason=reason, op=f"{op}/challenger", time=ctx.clock())
-    return reconcile(ctx, standing)
 
 
 def tick(ctx: Context) -> Stepped:
@@ -250,32 +209,6 @@ def _tell(ctx: Context, standing: Standing, *, firing: bool) -> None:
 
 def _by_hand(ctx: Context, event: Hold | Resume | Abort) -> Standing:
     return reconcile(ctx, append(ctx, event))
-
-
-def _candidate(ctx: Context, version: int | None) -> int:
-    if version is not None:
-        return find.version(ctx, version).version
-    aliases = Registry(ctx.store, ctx.project.model_name).aliases()
-    champion, challenger = aliases.get(CHAMPION, 0), aliases.get(CHALLENGER, 0)
-    return challenger if challenger > champion else find.version(ctx, "latest").version
-
-
-def _possible(ctx: Context, current: Release, shares: tuple[float, ...], shadowed: bool) -> None:
-    provider = ctx.provider("functions")
-    if any(share < 1 for share in shares) and not provider.offers("functions.weights"):
-        raise PlanError(
-            f"{provider.title} cannot split traffic between versions",
-            hint="--blue-green, or another functions provider",
-        )
-    if current.source == "bucket":
-        raise PlanError(
-            "the endpoint reads its model from the bucket: all of its workers serve one version",
-            hint='[serve] model = "baked", then toolkit deploy',
-        )
-    if shadowed and not ctx.project.serve.capture.features:
-        raise PlanError(
-            "a shadow is replayed from captured rows, and none are kept", hint="[serve.capture] features = true"
-        )
 
 
 def _scores(ctx: Context, champion: int) -> tuple[tuple[float, ...], str]:

@@ -13,7 +13,7 @@ from typing import Any
 from toolkit.domain import times
 from toolkit.domain.errors import DataError, GateFailed, TrainingFailed, Untrusted
 from toolkit.engine.rollout import shares
-from toolkit.lifecycle import delivery, deploy, ingest, naming, promote, train
+from toolkit.lifecycle import deploy, ingest, launch, naming, promote, train
 from toolkit.lifecycle.lock import exclusively
 from toolkit.ports.context import Context
 from toolkit.state.triggers import Triggers
@@ -78,7 +78,7 @@ def _turn(ctx: Context, reason: str, window: str) -> Turn:
     try:
         if stages and naming.releases(ctx).current() is not None:
             judged = promote.judge(ctx, result.version)
-            delivery.begin(ctx, result.version, shares=shares(stages), reason=f"{reason} {window}".strip())
+            launch.run(ctx, result.version, shares=shares(stages), reason=f"{reason} {window}".strip())
             why = "; ".join(g.why for g in judged if g.gate == "max_drop") or "its gates passed"
             return Turn("rollout", f"version {result.version} goes out: {why}", trained=True, run=result)
         done = promote.run(ctx, result.version, reason=f"{reason} {window}".strip())

@@ -60,15 +60,22 @@ def collect(ctx: Context, standing: Standing, edges: tuple[float, ...], positive
     alone = 0
     for minute in range(first, last):
         theirs, ours = champion.get(minute), challenger.get(minute)
+        split = 0.0
         if theirs is None and ours is not None and earlier:
             compared = earlier[alone % len(earlier)]
             alone += 1
         elif theirs is not None:
-            compared = _answers(theirs, slow)
+            compared, split = _answers(theirs, slow), _split(standing, minute)
         else:
             continue
-        stretches.append(Stretch(champion=compared, challenger=_answers(ours or _Side(), slow)))
+        stretches.append(Stretch(champion=compared, challenger=_answers(ours or _Side(), slow), share=split))
     return stretches
+
+
+def _split(standing: Standing, minute: int) -> float:
+    """The challenger's share in that minute, if it was the same all through this stage."""
+    rollout = standing.rollout
+    return rollout.share if minute > _minute(times.parse(rollout.since)) else 0.0
 
 
 def requests_since(ctx: Context, standing: Standing, since: str) -> int:

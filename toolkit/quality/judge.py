@@ -1,6 +1,7 @@
 """May the challenger go on? Every signal is a sequential test; together they are one number that may be watched.
 
     errors        requests that failed
+    silence       requests that the challenger should have had a share of and never counted: it died on them
     latency       requests slower than what the champion's slowest share took
     prediction    scores, bin by bin, both ways: the same traffic should get about the same answers
     labels        predictions that turned out wrong, of those whose label came
@@ -26,9 +27,11 @@ from toolkit.quality.sequential import Share, Test, mean, needed
 
 Ruling = Literal["wait", "advance", "back"]
 
-WEIGHTS = {"errors": 3, "latency": 2, "prediction": 2, "labels": 2, "calibration": 1}
+WEIGHTS = {"errors": 3, "silence": 2, "latency": 2, "prediction": 2, "labels": 2, "calibration": 1}
 TOLERANCE = {"errors": 1.2, "latency": 1.5, "prediction": 2.0, "labels": 1.2}
 CALIBRATION_TOLERANCE = 0.1
+HEARD = 0.7  # of the challenger's requests: counts of the last minute of a worker may be on their way
+_HEARD = (0.6, 0.25, 0.05)  # alternatives, as parts of that
 _BETS = (0.05, 0.15, 0.4, 1.0, 2.5)
 
 
@@ -50,6 +53,7 @@ class Stretch(msgspec.Struct, frozen=True, kw_only=True):
 
     champion: Answers
     challenger: Answers
+    share: float = 0.0  # of the requests that the challenger was sent, where each was sent at random; 0: not known
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +88,7 @@ class Weighing:
         self._more = {name: Test(TOLERANCE[name]) for name in ("errors", "latency", "labels")}
         self._bins: list[tuple[Test, Test]] = []
         self._labelled, self._bias = 0, 0.0
+        self._silence = [0.0] * len(_HEARD)
         self._requests = self._errors = 0
 
     def add(self, stretch: Stretch) -> None:
@@ -91,6 +96,7 @@ class Weighing:
         for name, share in _SHARES.items():
             self._more[name].add(share(champion), share(challenger))
         self._compare(champion.bins, challenger.bins)
+        self._listen(stretch)
         self._labelled += challenger.labelled
         self._bias += challenger.bias
         self._requests += challenger.requests
@@ -106,9 +112,19 @@ class Weighing:
             for test in tests:
                 test.add(Share(a, theirs), Share(b, ours))
 
+    def _listen(self, stretch: Stretch) -> None:
+        """Of all requests the challenger's are binomial with its share; against "at least HEARD of that"."""
+        if not 0 < stretch.share < 1:
+            return
+        ours, theirs, null = stretch.challenger.requests, stretch.champion.requests, stretch.share * HEARD
+        for index, part in enumerate(_HEARD):
+            less = null * part
+            self._silence[index] += ours * math.log(part) + theirs * math.log((1 - less) / (1 - null))
+
     @property
     def evidence(self) -> Evidence:
         logs = {name: test.log_e for name, test in self._more.items()}
+        logs["silence"] = mean(self._silence)
         logs["prediction"] = mean([test.log_e for pair in self._bins for test in pair])
         logs["calibration"] = _biased(self._labelled, self._bias)
         weighted = [value for name, value in logs.items() for _ in range(WEIGHTS[name])]

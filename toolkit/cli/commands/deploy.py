@@ -52,14 +52,14 @@ def _out(session: Session, version: int | None, stages: str, shadow: bool, bake:
     from toolkit.cli.commands.rollout import said
     from toolkit.domain import times
     from toolkit.engine.rollout import shares
-    from toolkit.lifecycle import delivery, deploy
+    from toolkit.lifecycle import deploy, launch
 
     ctx, parts = session.context, shares(stages)
     if bake:
         times.seconds(bake)
     expected = ctx.target if deploy.protected(ctx) else ""
     session.confirm("Send the challenger out?", yes, expect=expected)
-    standing = delivery.begin(ctx, version, shares=parts, shadowed=shadow, bake=bake)
+    standing = launch.run(ctx, version, shares=parts, shadowed=shadow, bake=bake)
     split = "by the provider, at random for each call"
     data = {"rollout": standing.rollout, "release": standing.release, "split": split}
     lines = [said(standing), f"split {split}; judged every minute", "  toolkit rollout shows how it goes"]
