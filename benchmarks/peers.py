@@ -30,6 +30,7 @@ from typing import Any
 from benchmarks import serving
 from benchmarks.report import Report
 
+SERVE = Path(__file__).parents[1] / "functions" / "inference" / "serve.py"
 ROUNDS_COLD = 3
 BLOCKS = 6
 REQUESTS = {1: 150, 100: 30, 10_000: 3}
@@ -186,6 +187,8 @@ def _peers(folder: Path, digest: str, rows: list[list[float]], only: list[str] |
     runtime["values"] |= {"limits": {"max_body": 64 * 1024**2}}
     environment["TOOLKIT_RUNTIME"] = json.dumps(runtime)
     (folder / "skl.py").write_text(SKLEARN)
+    (folder / "app.py").write_text(serving.OURS)
+    (folder / "serve.py").write_bytes(SERVE.read_bytes())
     (folder / "service.py").write_text(BENTO)
     names = [f"x{i}" for i in range(serving.FEATURES)]
 
@@ -201,10 +204,13 @@ def _peers(folder: Path, digest: str, rows: list[list[float]], only: list[str] |
     def python(*arguments: str) -> Callable[[int], list[str]]:
         return lambda port: [sys.executable, "-m", *arguments, "--port", str(port), "--host", "127.0.0.1"]
 
+    def container(port: int) -> list[str]:
+        return ["env", f"PORT={port}", "TOOLKIT_BIND=127.0.0.1", sys.executable, "serve.py"]
+
     quiet = ("--log-level", "error", "--no-access-log")
     found = [
-        Peer("ours", python("toolkit.entry.server"), "/predict", records, _has(b'"predictions"'), folder, environment),
-        Peer("ours, columns", python("toolkit.entry.server"), "/predict", columns, _has(b'"predictions"'), folder,
+        Peer("ours", container, "/predict", records, _has(b'"predictions"'), folder, environment),
+        Peer("ours, columns", container, "/predict", columns, _has(b'"predictions"'), folder,
              environment),
         Peer("fastapi+onnxruntime", python("uvicorn", "peer:application", *quiet), "/predict", records,
              _has(b'"predictions"'), folder, environment),

@@ -46,11 +46,15 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         return error.exit_code
     import uvicorn
 
+    from toolkit.serving.connection import Connection
+
     # TOOLKIT_BIND: who runs the image without a network of its own keeps it on loopback
     uvicorn.run(
         application,
         host=environ.get("TOOLKIT_BIND") or "0.0.0.0",  # noqa: S104  # a container is reached from outside only
         port=chosen,
+        http=Connection,
+        proxy_headers=False,  # nothing here looks at who asks
         access_log=False,
         server_header=False,
         ws="none",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import msgspec
@@ -10,11 +11,11 @@ import pytest
 from tests.serving.endpoints import ROW, Client
 from toolkit.quality.baseline import Baseline
 from toolkit.quality.counter import Counter
-from toolkit.serving import batching, ids
+from toolkit.serving import auth, batching, ids
 from toolkit.serving.app import App, Info, create_app
 from toolkit.serving.capture import Capture
 from toolkit.serving.model import Model
-from toolkit.serving.settings import Batching, CaptureSettings, Limits
+from toolkit.serving.settings import Auth, Batching, CaptureSettings, Limits
 from toolkit.serving.validate import Validator
 
 DATE = b"Mon, 23 Nov 2026 12:00:00 GMT"
@@ -119,3 +120,16 @@ def test_the_typed_way_alone(binary: Model) -> None:
     assert validator.typed(body(ROW, ROW, ROW)) is None
     assert validator.typed(body({**ROW, "distance": 3.0})) is None  # right, and read by hand
     assert validator.batch(body({**ROW, "distance": 3.0})).rows == 1
+
+
+def test_behind_a_guard_only_for_a_token_that_is_right(app: App) -> None:
+    right = hashlib.sha256(b"secret").hexdigest()
+    guard = auth.guarded(app, Auth(mode="token", tokens=(right,)))
+    bearer = b"authorization"
+    assert parted(guard.instantly([JSON, (bearer, b"Bearer secret")], body(ROW), DATE))[0] == b"HTTP/1.1 200 OK"
+    before = app.measures.rows
+    wrong: list[list[tuple[bytes, bytes]]] = [[], [(bearer, b"Bearer other")], [(bearer, b"secret")], [(bearer, b"")]]
+    for given in wrong:
+        assert guard.instantly([JSON, *given], body(ROW), DATE) is None
+    assert auth.guarded(app, Auth(mode="closed")).instantly([JSON, (bearer, b"Bearer secret")], body(ROW), DATE) is None
+    assert app.measures.rows == before
