@@ -61,7 +61,9 @@ def run(
     if view.end is not None:
         ctx.report.say(f"run {view.id} has this code, data and parameters: nothing to train")
         return TrainResult(view, register.run(ctx, view, reused=True).version, reused=True)
-    job = ctx.jobs.submit(_job(ctx, view.spec, requirements))
+    # The limits of now: a run whose job was refused for them has those of then, and must not be refused for ever.
+    limits = {"memory_mb": spec.memory_mb, "timeout_seconds": spec.timeout_seconds}
+    job = ctx.jobs.submit(_job(ctx, msgspec.structs.replace(view.spec, **limits), requirements))
     ctx.report.say(f"run {view.id}: job {job.name} submitted")
     if detach:
         return TrainResult(view, None)
