@@ -467,7 +467,7 @@ def test_whatever_is_sent_opens_nothing_and_breaks_nothing(
 
 @pytest.mark.slow
 def test_the_fast_way_of_our_own_connection_does_not_go_past_the_guard(asked_for: dict[str, Any]) -> None:
-    """`connection` answers a usual row without ASGI where the application offers it; a guard looks at the token first."""
+    """`connection` answers a usual row without ASGI where it may; a guard looks at the token before that too."""
     rights = {"token": TOKEN, "jwt": signed(), "closed": TOKEN}
     for kind, app in asked_for.items():
         with served(app, http=Connection) as url:

@@ -143,6 +143,14 @@ class BudgetConfig(Table):
     p99_ms: float | None = Field(None, gt=0, description="of warm calls; advice, never a refusal: machines are noisy")
 
 
+class BatchingConfig(Table):
+    """Requests that meet, for a model that takes longer than a millisecond; containers only."""
+
+    max_rows: int = Field(256, ge=0, description="rows of one call of the model; 0: each request by itself")
+    max_wait_ms: float = Field(0.0, ge=0, description="how long a call waits for company; 0: never")
+    max_queue: int = Field(10_000, ge=1, description="rows that may wait; what comes on top is refused with 503")
+
+
 class ServeConfig(Table):
     memory: Size = "1Gi"
     timeout: Duration = "30s"
@@ -169,6 +177,7 @@ class ServeConfig(Table):
         "baked", description="bucket: read at start by its signature, swapped without a redeploy when it is promoted"
     )
     swap_seconds: float = Field(30.0, gt=0, description="how often a function with model = bucket looks for another")
+    batching: BatchingConfig = BatchingConfig()
     capture: CaptureConfig = CaptureConfig()
     replay: bool = Field(False, description="let requests say when they happened (x-toolkit-time), to replay the past")
 

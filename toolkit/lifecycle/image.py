@@ -242,6 +242,7 @@ def _serve(ctx: Context, wanted: Wanted, under: Built, offers: bases.Base, versi
     values: dict[str, Any] = {
         "limits": {"max_rows": serve.max_rows, "max_body": times.megabytes(serve.max_body) * 1024**2},
         "capture": {"features": serve.capture.features},
+        "batching": serve.batching.model_dump(),
         "replay": serve.replay,
         **({} if serve.auth == "default" else {"auth": access.auth(ctx)}),
     }
