@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from benchmarks.report import Report
 
 FEATURES = 30
 BLOCKS = 12
+CONTAINER = ("--http", "toolkit.serving.connection:Connection", "--no-proxy-headers")  # as `serve.py` of an image
 REQUESTS = {1: 250, 100: 60}
 
 PEER = """
@@ -80,6 +81,7 @@ def main(argv: list[str]) -> None:
         environment = _environment(folder, digest)
         bodies = {n: json.dumps({"records": rows[:n]}).encode() for n in REQUESTS}
         _in_process(report, folder, environment, bodies[1])
+        _in_lambda(report, folder, bodies[1])
         _over_uvicorn(report, folder, environment, bodies)
     report.show(argv)
 
@@ -168,6 +170,69 @@ def _in_process(report: Report, folder: Path, environment: dict[str, str], body:
     report.ratio("fastapi_over_ours_in_process_1_row", theirs / mine)
 
 
+def _in_lambda(report: Report, folder: Path, body: bytes) -> None:
+    """What Mangum and the application add, a call, to a handler that only reads, predicts and writes JSON."""
+    import numpy as np
+    import onnxruntime as ort
+    from mangum import Mangum
+
+    application = importlib.import_module("ours").application
+    application.batching = None  # as in a function
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession((folder / "model" / "model.onnx").read_bytes(), options)
+    names = [found.name for found in session.get_inputs()]
+    http = {"method": "POST", "path": "/predict", "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "bench"}
+    event = {
+        "version": "2.0", "routeKey": "$default", "rawPath": "/predict", "rawQueryString": "",
+        "headers": {"content-type": "application/json", "host": "localhost", "content-length": str(len(body))},
+        "requestContext": {"http": http, "stage": "$default", "requestId": "1", "domainName": "localhost"},
+        "body": body.decode(), "isBase64Encoded": False,
+    }  # fmt: skip
+
+    def bare(event: dict[str, Any], context: object) -> dict[str, Any]:
+        row = json.loads(event["body"])["records"][0]
+        found = session.run(None, {name: np.array([[row[name]]], dtype=np.float32) for name in names})
+        return {"statusCode": 200, "body": json.dumps({"label": found[0].tolist(), "p": found[1].tolist()})}
+
+    async def nothing(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    handlers = {"bare handler": bare, "Mangum + ours": Mangum(application, lifespan="off")}
+    handlers["Mangum alone"] = Mangum(nothing, lifespan="off")
+    handlers["ours alone"] = _without_mangum(application, body)
+    times: dict[str, list[float]] = {name: [] for name in handlers}
+    for block in range(BLOCKS):
+        for name, handler in handlers.items():
+            for _ in range(REQUESTS[1]):
+                started = time.perf_counter()
+                answer = handler(event, None)
+                if block:
+                    times[name].append(time.perf_counter() - started)
+            assert answer["statusCode"] == 200, answer
+    found = {name: statistics.median(values) for name, values in times.items()}
+    for name, seconds in found.items():
+        report.add(f"{name}, in a function, 1 row", seconds * 1e3, "ms")
+    report.add("ours over a bare handler, a call", (found["Mangum + ours"] - found["bare handler"]) * 1e3, "ms")
+    report.ratio("lambda_ours_over_bare", found["Mangum + ours"] / found["bare handler"])
+
+
+def _without_mangum(app: Any, body: bytes) -> Callable[..., dict[str, int]]:
+    """The application driven by hand: it never waits for anything but its body, which is there."""
+    call = _caller(app, body)
+
+    def handler(event: Any, context: Any) -> dict[str, int]:
+        try:
+            call().__await__().send(None)
+        except StopIteration:
+            return {"statusCode": 200}
+        raise RuntimeError("the application waits")
+
+    return handler
+
+
 def _caller(app: Any, body: bytes) -> Callable[[], Awaitable[None]]:
     headers = [(b"host", b"x"), (b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     scope = {
@@ -202,8 +267,15 @@ async def _blocks(calls: dict[str, Callable[[], Awaitable[None]]], requests: int
 
 
 def _over_uvicorn(report: Report, folder: Path, environment: dict[str, str], bodies: dict[int, bytes]) -> None:
-    modules = {"ours": "ours", "FastAPI + pydantic": "peer", "an application that does nothing": "nothing"}
-    servers = {name: Server(module, folder, environment) for name, module in modules.items()}
+    modules = {
+        "ours": "ours",
+        "ours, any uvicorn": "ours",
+        "FastAPI + pydantic": "peer",
+        "an application that does nothing": "nothing",
+    }
+    servers = {
+        name: Server(module, folder, environment, CONTAINER * (name == "ours")) for name, module in modules.items()
+    }
     try:
         for server in servers.values():
             server.connect()
@@ -221,12 +293,12 @@ def _over_uvicorn(report: Report, folder: Path, environment: dict[str, str], bod
 class Server:
     """One uvicorn process and one kept-alive connection to it."""
 
-    def __init__(self, module: str, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, module: str, folder: Path, environment: dict[str, str], flags: Sequence[str] = ()) -> None:
         with socket.socket() as found:
             found.bind(("127.0.0.1", 0))
             self.port = found.getsockname()[1]
         command = [sys.executable, "-m", "uvicorn", f"{module}:application", "--host", "127.0.0.1"]
-        command += ["--port", str(self.port), "--log-level", "error"]
+        command += ["--port", str(self.port), "--log-level", "error", *flags]
         self.process = subprocess.Popen(command, cwd=folder, env={**os.environ, **environment})
         self.socket = socket.socket()
 
