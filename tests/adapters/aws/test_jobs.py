@@ -85,6 +85,19 @@ def test_a_submission_whose_answer_is_lost_or_refused_is_one_job(settings: Setti
     assert [line.text for line in jobs.logs(spec.name)] == ["once"]
 
 
+def test_the_sdk_repeats_no_submission_by_itself(settings: Settings) -> None:
+    def plan(number: int, method: str, target: str) -> Fault | None:
+        return Applied() if target.endswith("/submitjob") else None
+
+    spec = probe("print=once")
+    with Proxy(settings["services_endpoint"], plan) as proxy:
+        jobs = open_jobs({**settings, "services_endpoint": proxy.address})
+        jobs.submit(spec)
+        assert ended(jobs, spec).state == "succeeded"
+        assert [line.rpartition("/")[2] for line in proxy.seen].count("submitjob") == 1
+    assert len(of_name(settings, spec)) == 1
+
+
 def test_the_same_command_again_converges_when_nothing_was_known(settings: Settings) -> None:
     """The reply lost, and then the network: the command fails, and the next one finds the job."""
     spec = probe("print=once")
