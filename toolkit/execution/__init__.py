@@ -6,6 +6,7 @@ unpacked bundle, no checkout on its path; time and memory are limited, output is
     process         one command to its end; `tree` knows its processes, `output` keeps what it prints
     jobs            one job: its packages (`environments`), its attempts; `here` is the same inside a unit test
     job_supervisor  the detached process that answers for a job; `job_folder` is the job, on disk
+    limited         a module with a time limit, inside a container; `reaper` ends what its starter left behind
     scheduler       fires the schedules of a folder
     delivery        one alert to several channels, webhooks among them
     files           small files that are never half there
