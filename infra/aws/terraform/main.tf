@@ -188,6 +188,7 @@ resource "aws_iam_role_policy" "inference_role" {
           "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/profiles/*",
           "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/captures/*",
           "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/feedback/*",
+          "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/service/*",
         ]
       },
       {
@@ -198,6 +199,7 @@ resource "aws_iam_role_policy" "inference_role" {
           "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/profiles/*",
           "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/captures/*",
           "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/feedback/*",
+          "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/service/*",
         ]
       },
       {
@@ -207,7 +209,7 @@ resource "aws_iam_role_policy" "inference_role" {
           "logs:CreateLogStream",
           "logs:PutLogEvents",
         ]
-        Resource = ["arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:log-group:/aws/lambda/${var.stem}-*:*"]
+        Resource = ["arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:log-group:/aws/lambda/${var.stem}-*"]
       },
     ]
   })
@@ -271,7 +273,9 @@ resource "aws_iam_role_policy" "drift_check_role" {
         Resource = [
           "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/journal/*",
           "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/reports/*",
+          "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/pages/*",
           "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/cache/*",
+          "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/leases/*",
         ]
       },
       {
@@ -324,7 +328,6 @@ resource "aws_iam_role_policy" "drift_check_role" {
         Effect = "Allow"
         Action = ["iam:PassRole"]
         Resource = [
-          "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role/${var.stem}-job",
           "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role/${var.stem}-retrain",
           "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role/${var.stem}-start",
         ]
@@ -335,13 +338,25 @@ resource "aws_iam_role_policy" "drift_check_role" {
         }
       },
       {
+        Sid    = "Traffic"
+        Effect = "Allow"
+        Action = [
+          "lambda:GetAlias",
+          "lambda:GetFunction",
+          "lambda:GetFunctionUrlConfig",
+          "lambda:ListVersionsByFunction",
+          "lambda:UpdateAlias",
+        ]
+        Resource = ["arn:${data.aws_partition.current.partition}:lambda:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:function:${var.stem}-*"]
+      },
+      {
         Sid    = "Logs"
         Effect = "Allow"
         Action = [
           "logs:CreateLogStream",
           "logs:PutLogEvents",
         ]
-        Resource = ["arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:log-group:/aws/lambda/${var.stem}-*:*"]
+        Resource = ["arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:log-group:/aws/lambda/${var.stem}-*"]
       },
     ]
   })
@@ -404,8 +419,9 @@ resource "aws_iam_role_policy" "job_role" {
         Action = ["s3:PutObject"]
         Resource = [
           "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/runs/*",
-          "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/tail/*",
           "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/blobs/*",
+          "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/journal/registry/*",
+          "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/cache/journal/registry/*",
         ]
       },
       {
@@ -523,7 +539,6 @@ resource "aws_iam_role_policy" "retrain_role" {
         Action = ["iam:PassRole"]
         Resource = [
           "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role/${var.stem}-job",
-          "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role/${var.stem}-retrain",
           "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role/${var.stem}-start",
         ]
         Condition = {
@@ -539,20 +554,22 @@ resource "aws_iam_role_policy" "retrain_role" {
         Resource = ["arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:log-group:/toolkit/${var.stem}/jobs:*"]
       },
       {
-        Sid    = "Functions"
+        Sid    = "Traffic"
         Effect = "Allow"
         Action = [
-          "lambda:CreateAlias",
-          "lambda:CreateFunction",
-          "lambda:CreateFunctionUrlConfig",
           "lambda:GetAlias",
           "lambda:GetFunction",
           "lambda:GetFunctionUrlConfig",
           "lambda:ListVersionsByFunction",
-          "lambda:PublishVersion",
-          "lambda:PutFunctionConcurrency",
-          "lambda:TagResource",
           "lambda:UpdateAlias",
+        ]
+        Resource = ["arn:${data.aws_partition.current.partition}:lambda:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:function:${var.stem}-*"]
+      },
+      {
+        Sid    = "Versions"
+        Effect = "Allow"
+        Action = [
+          "lambda:PublishVersion",
           "lambda:UpdateFunctionCode",
           "lambda:UpdateFunctionConfiguration",
         ]
@@ -569,7 +586,6 @@ resource "aws_iam_role_policy" "retrain_role" {
         Effect = "Allow"
         Action = [
           "logs:CreateLogGroup",
-          "logs:PutRetentionPolicy",
           "logs:TagResource",
         ]
         Resource = ["arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:log-group:/aws/lambda/${var.stem}-*"]
@@ -589,13 +605,9 @@ resource "aws_iam_role_policy" "retrain_role" {
         }
       },
       {
-        Sid    = "Schedules"
-        Effect = "Allow"
-        Action = [
-          "scheduler:CreateSchedule",
-          "scheduler:GetSchedule",
-          "scheduler:UpdateSchedule",
-        ]
+        Sid      = "SeeSchedules"
+        Effect   = "Allow"
+        Action   = ["scheduler:GetSchedule"]
         Resource = ["arn:${data.aws_partition.current.partition}:scheduler:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:schedule/${var.stem}/*"]
       },
       {
@@ -603,17 +615,6 @@ resource "aws_iam_role_policy" "retrain_role" {
         Effect   = "Allow"
         Action   = ["scheduler:ListSchedules"]
         Resource = ["*"]
-      },
-      {
-        Sid      = "PassSchedulerRole"
-        Effect   = "Allow"
-        Action   = ["iam:PassRole"]
-        Resource = ["arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role/${var.stem}-scheduler"]
-        Condition = {
-          StringEquals = {
-            "iam:PassedToService" = "scheduler.amazonaws.com"
-          }
-        }
       },
     ]
   })
@@ -839,7 +840,6 @@ resource "aws_iam_role_policy" "deployer_role" {
         Action = ["iam:PassRole"]
         Resource = [
           "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role/${var.stem}-job",
-          "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role/${var.stem}-retrain",
           "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role/${var.stem}-start",
         ]
         Condition = {
@@ -861,20 +861,22 @@ resource "aws_iam_role_policy" "deployer_role" {
         Resource = ["arn:${data.aws_partition.current.partition}:batch:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:job/*"]
       },
       {
-        Sid    = "Functions"
+        Sid    = "Traffic"
         Effect = "Allow"
         Action = [
-          "lambda:CreateAlias",
-          "lambda:CreateFunction",
-          "lambda:CreateFunctionUrlConfig",
           "lambda:GetAlias",
           "lambda:GetFunction",
           "lambda:GetFunctionUrlConfig",
           "lambda:ListVersionsByFunction",
-          "lambda:PublishVersion",
-          "lambda:PutFunctionConcurrency",
-          "lambda:TagResource",
           "lambda:UpdateAlias",
+        ]
+        Resource = ["arn:${data.aws_partition.current.partition}:lambda:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:function:${var.stem}-*"]
+      },
+      {
+        Sid    = "Versions"
+        Effect = "Allow"
+        Action = [
+          "lambda:PublishVersion",
           "lambda:UpdateFunctionCode",
           "lambda:UpdateFunctionConfiguration",
         ]
@@ -891,7 +893,6 @@ resource "aws_iam_role_policy" "deployer_role" {
         Effect = "Allow"
         Action = [
           "logs:CreateLogGroup",
-          "logs:PutRetentionPolicy",
           "logs:TagResource",
         ]
         Resource = ["arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:log-group:/aws/lambda/${var.stem}-*"]
@@ -911,13 +912,9 @@ resource "aws_iam_role_policy" "deployer_role" {
         }
       },
       {
-        Sid    = "Schedules"
-        Effect = "Allow"
-        Action = [
-          "scheduler:CreateSchedule",
-          "scheduler:GetSchedule",
-          "scheduler:UpdateSchedule",
-        ]
+        Sid      = "SeeSchedules"
+        Effect   = "Allow"
+        Action   = ["scheduler:GetSchedule"]
         Resource = ["arn:${data.aws_partition.current.partition}:scheduler:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:schedule/${var.stem}/*"]
       },
       {
@@ -925,6 +922,43 @@ resource "aws_iam_role_policy" "deployer_role" {
         Effect   = "Allow"
         Action   = ["scheduler:ListSchedules"]
         Resource = ["*"]
+      },
+      {
+        Sid    = "Functions"
+        Effect = "Allow"
+        Action = [
+          "lambda:CreateAlias",
+          "lambda:CreateFunction",
+          "lambda:CreateFunctionUrlConfig",
+          "lambda:PutFunctionConcurrency",
+          "lambda:TagResource",
+        ]
+        Resource = ["arn:${data.aws_partition.current.partition}:lambda:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:function:${var.stem}-*"]
+      },
+      {
+        Sid      = "LogRetention"
+        Effect   = "Allow"
+        Action   = ["logs:PutRetentionPolicy"]
+        Resource = ["arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:log-group:/aws/lambda/${var.stem}-*"]
+      },
+      {
+        Sid    = "OpenUrls"
+        Effect = "Allow"
+        Action = [
+          "lambda:AddPermission",
+          "lambda:RemovePermission",
+          "lambda:UpdateFunctionUrlConfig",
+        ]
+        Resource = ["arn:${data.aws_partition.current.partition}:lambda:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:function:${var.stem}-*"]
+      },
+      {
+        Sid    = "Schedules"
+        Effect = "Allow"
+        Action = [
+          "scheduler:CreateSchedule",
+          "scheduler:UpdateSchedule",
+        ]
+        Resource = ["arn:${data.aws_partition.current.partition}:scheduler:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:schedule/${var.stem}/*"]
       },
       {
         Sid      = "PassSchedulerRole"
@@ -999,16 +1033,53 @@ resource "aws_iam_role_policy" "deployer_role" {
         Resource = ["arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:log-group:/toolkit/${var.namespace}:*"]
       },
       {
-        Sid      = "ReadMetrics"
-        Effect   = "Allow"
-        Action   = ["logs:FilterLogEvents"]
-        Resource = ["arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:log-group:/toolkit/${var.namespace}"]
-      },
-      {
         Sid      = "Alert"
         Effect   = "Allow"
         Action   = ["sns:Publish"]
         Resource = ["arn:${data.aws_partition.current.partition}:sns:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:${var.stem}-alerts"]
+      },
+      {
+        Sid    = "LookAtBucket"
+        Effect = "Allow"
+        Action = [
+          "s3:GetBucketPublicAccessBlock",
+          "s3:GetBucketVersioning",
+        ]
+        Resource = ["arn:${data.aws_partition.current.partition}:s3:::${var.bucket}"]
+      },
+      {
+        Sid    = "LookAtRoles"
+        Effect = "Allow"
+        Action = ["iam:GetRole"]
+        Resource = [
+          "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role/${var.stem}-inference",
+          "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role/${var.stem}-drift-check",
+          "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role/${var.stem}-job",
+          "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role/${var.stem}-start",
+        ]
+      },
+      {
+        Sid      = "LookAtSelf"
+        Effect   = "Allow"
+        Action   = ["iam:SimulatePrincipalPolicy"]
+        Resource = ["arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role/${var.stem}-deployer"]
+      },
+      {
+        Sid      = "LookAtImage"
+        Effect   = "Allow"
+        Action   = ["ecr:DescribeImages"]
+        Resource = ["arn:${data.aws_partition.current.partition}:ecr:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:repository/${var.stem}-image"]
+      },
+      {
+        Sid    = "LookAtAccount"
+        Effect = "Allow"
+        Action = [
+          "batch:DescribeComputeEnvironments",
+          "batch:DescribeJobQueues",
+          "lambda:GetAccountSettings",
+          "logs:DescribeLogGroups",
+        ]
+        Resource = ["*"]
       },
       {
         Sid      = "Registry"

@@ -9,7 +9,7 @@ ANY = ("*",)
 
 def inference(site: Site) -> tuple[Statement, ...]:
     """Answers requests: counts them into the bucket, and reads none of it."""
-    kept = site.objects("profiles", "captures", "feedback")
+    kept = site.objects("profiles", "captures", "feedback", "service")
     return (
         Statement("Capture", ("s3:PutObject",), kept, "counts, captured predictions and labels"),
         Statement("Written", ("s3:GetObject",), kept, "what was written is looked at, for its time"),
@@ -19,31 +19,32 @@ def inference(site: Site) -> tuple[Statement, ...]:
 
 def drift_check(site: Site) -> tuple[Statement, ...]:
     """Reads a window, writes its report, tells people, asks for a retrain."""
-    own = site.objects("journal", "reports", "cache")
+    own = site.objects("journal", "reports", "pages", "cache", "leases")
     return (
         *_reads(site),
-        Statement("Report", ("s3:PutObject",), own, "reports, incidents and triggers, and their checkpoints"),
+        Statement("Report", ("s3:PutObject",), own, "reports, incidents, rollouts, checkpoints, tickets of jobs"),
         Statement("Expire", ("s3:DeleteObject",), site.objects("captures"), "captures live as long as they may"),
         _tells(site),
         _measures(site),
-        *_submits(site),
+        *_submits(site, "retrain"),
+        *_moves(site),
         _function_logs(site),
     )
 
 
 def job(site: Site) -> tuple[Statement, ...]:
-    """Trains: runs a person's code, so it may write a run and what came of it, and nothing that decides."""
-    own = site.objects("runs", "tail", "blobs")
+    """Trains: runs a person's code, so it may write a run and what came of it, register that, and decide nothing."""
+    own = site.objects("runs", "blobs", "journal/registry", "cache/journal/registry")
     return (
         *_reads(site),
-        Statement("Run", ("s3:PutObject",), own, "its run, the model and its files"),
+        Statement("Run", ("s3:PutObject",), own, "its run, the model and its files, its version"),
         _large(site.objects("blobs")),
     )
 
 
 def retrain(site: Site) -> tuple[Statement, ...]:
     """Ingests, trains (in a job of its own), registers, promotes and deploys what it promoted."""
-    return (*_state(site), *_jobs(site), *_deploys(site))
+    return (*_state(site), *_jobs(site), *_redeploys(site))
 
 
 def start(site: Site) -> tuple[Statement, ...]:
@@ -52,7 +53,7 @@ def start(site: Site) -> tuple[Statement, ...]:
         _registry_token(),
         Statement("Image", _PULL, (_repository(site),), "the image that jobs run in"),
         Statement(
-            "Logs", ("logs:CreateLogStream", "logs:PutLogEvents"), (f"{site.group(site.names.job_group)}:*",),
+            "Logs", ("logs:CreateLogStream", "logs:PutLogEvents"), (site.group(site.names.job_group),),
             "what jobs print",
         ),
     )  # fmt: skip
@@ -84,7 +85,7 @@ def deployer(site: Site) -> tuple[Statement, ...]:
         ),
         Statement(
             "RemoveFunctions", ("lambda:DeleteFunction", "logs:DeleteLogGroup"),
-            (site.functions, f"{_function_group(site)}"), "gc and destroy",
+            (site.functions, _function_group(site)), "gc and destroy",
         ),
         Statement("RemoveSchedules", ("scheduler:DeleteSchedule",), (_schedules(site),), "destroy"),
         Statement("ReadLogs", ("logs:FilterLogEvents",), (_function_group(site),), "logs of functions"),
@@ -98,8 +99,8 @@ def deployer(site: Site) -> tuple[Statement, ...]:
         ),
         Statement("ListSecrets", ("secretsmanager:ListSecrets",), ANY, "secrets ls; AWS knows no resource for it"),
         _measures(site),
-        Statement("ReadMetrics", ("logs:FilterLogEvents",), (site.group(site.metrics_group),), "status"),
         _tells(site),
+        *_doctor(site),
         _registry_token(),
         Statement("PushImage", (*_PULL, *_PUSH), (_repository(site),), f"image push, to {names.repository}"),
     )  # fmt: skip
@@ -132,38 +133,38 @@ def _large(where: tuple[str, ...]) -> Statement:
 
 
 def _tells(site: Site) -> Statement:
-    return Statement("Alert", ("sns:Publish",), (site.arn("sns", site.names.topic),), "alerts")
+    return Statement("Alert", ("sns:Publish",), (site.arn("sns", site.names.topic), *site.topics), "alerts")
 
 
 def _measures(site: Site) -> Statement:
     group = site.group(site.metrics_group)
-    return Statement("Measure", ("logs:CreateLogStream", "logs:PutLogEvents"), (f"{group}:*",), "metrics")
+    return Statement("Measure", ("logs:CreateLogStream", "logs:PutLogEvents"), (group,), "metrics")
 
 
 def _function_logs(site: Site) -> Statement:
-    return Statement(
-        "Logs", ("logs:CreateLogStream", "logs:PutLogEvents"), (f"{_function_group(site)}:*",), "what it prints"
-    )
+    return Statement("Logs", ("logs:CreateLogStream", "logs:PutLogEvents"), (_function_group(site),), "what it prints")
 
 
 def _function_group(site: Site) -> str:
-    return site.group(site.names.function_group(f"{site.names.functions}*"))
+    """The names go on, so that it is the group and what lies in it."""
+    return site.arn("logs", f"log-group:{site.names.function_group(site.names.functions)}*")
 
 
-def _submits(site: Site) -> tuple[Statement, ...]:
+def _submits(site: Site, role: str) -> tuple[Statement, ...]:
+    """Jobs that run as `role`."""
     definitions = site.arn("batch", f"job-definition/{site.names.job_definition}*")
-    queue = site.arn("batch", f"job-queue/{site.names.queue}")
+    queues = [site.arn("batch", f"job-queue/{name}") for name in dict.fromkeys((site.names.queue, *site.queues))]
     return (
         Statement(
             "SubmitJobs", ("batch:RegisterJobDefinition", "batch:SubmitJob", "batch:TagResource"),
-            (definitions, queue, _jobs_arn(site)), "a job, its definition and its tags",
+            (definitions, *queues, _jobs_arn(site)), "a job, its definition and its tags",
         ),
         Statement(
             "FindJobs", ("batch:DescribeJobDefinitions", "batch:DescribeJobs", "batch:ListJobs"), ANY,
             "one submission is one job; AWS knows no resource for these",
         ),
         Statement(
-            "PassJobRoles", ("iam:PassRole",), tuple(site.role(role) for role in ("job", "retrain", "start")),
+            "PassJobRoles", ("iam:PassRole",), (site.role(role), site.role("start")),
             "a job runs as its role", {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
         ),
     )  # fmt: skip
@@ -172,41 +173,89 @@ def _submits(site: Site) -> tuple[Statement, ...]:
 def _jobs(site: Site) -> tuple[Statement, ...]:
     group = site.group(site.names.job_group)
     return (
-        *_submits(site),
-        Statement("ReadJobLogs", ("logs:GetLogEvents",), (f"{group}:*",), "what jobs print"),
+        *_submits(site, "job"),
+        Statement("ReadJobLogs", ("logs:GetLogEvents",), (group,), "what jobs print"),
     )
 
 
-def _deploys(site: Site) -> tuple[Statement, ...]:
+def _moves(site: Site) -> tuple[Statement, ...]:
+    """Traffic between the versions that are there."""
     return (
         Statement(
-            "Functions",
+            "Traffic",
             (
-                "lambda:CreateAlias", "lambda:CreateFunction", "lambda:CreateFunctionUrlConfig", "lambda:GetAlias",
-                "lambda:GetFunction", "lambda:GetFunctionUrlConfig", "lambda:ListVersionsByFunction",
-                "lambda:PublishVersion", "lambda:PutFunctionConcurrency", "lambda:TagResource", "lambda:UpdateAlias",
-                "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration",
+                "lambda:GetAlias", "lambda:GetFunction", "lambda:GetFunctionUrlConfig", "lambda:ListVersionsByFunction",
+                "lambda:UpdateAlias",
             ),
-            (site.functions,), "a function, its versions, its alias and its URL",
+            (site.functions,), "which versions answer, and moving that",
+        ),
+    )  # fmt: skip
+
+
+def _redeploys(site: Site) -> tuple[Statement, ...]:
+    """A new version of functions that are there."""
+    return (
+        *_moves(site),
+        Statement(
+            "Versions",
+            ("lambda:PublishVersion", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration"),
+            (site.functions,), "a new version of a function",
         ),
         Statement("FindFunctions", ("lambda:ListFunctions",), ANY, "AWS knows no resource for it"),
-        Statement(
-            "FunctionLogs", ("logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:TagResource"),
-            (_function_group(site),), "the group of a function's logs, with its retention",
-        ),
+        Statement("FunctionLogs", ("logs:CreateLogGroup", "logs:TagResource"), (_function_group(site),), "their logs"),
         Statement(
             "PassFunctionRoles", ("iam:PassRole",), tuple(site.role(role) for role in ("inference", "drift-check")),
             "a function runs as its role", {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}},
         ),
-        Statement(
-            "Schedules",
-            ("scheduler:CreateSchedule", "scheduler:GetSchedule", "scheduler:UpdateSchedule"),
-            (_schedules(site),), "the drift check's schedule",
-        ),
+        Statement("SeeSchedules", ("scheduler:GetSchedule",), (_schedules(site),), "the drift check's schedule"),
         Statement("FindSchedules", ("scheduler:ListSchedules",), ANY, "AWS knows no resource for it"),
+    )  # fmt: skip
+
+
+def _deploys(site: Site) -> tuple[Statement, ...]:
+    return (
+        *_redeploys(site),
+        Statement(
+            "Functions",
+            (
+                "lambda:CreateAlias", "lambda:CreateFunction", "lambda:CreateFunctionUrlConfig",
+                "lambda:PutFunctionConcurrency", "lambda:TagResource",
+            ),
+            (site.functions,), "a function, its alias and its URL",
+        ),
+        Statement("LogRetention", ("logs:PutRetentionPolicy",), (_function_group(site),), "logs live for so long"),
+        Statement(
+            "OpenUrls", ("lambda:AddPermission", "lambda:RemovePermission", "lambda:UpdateFunctionUrlConfig"),
+            (site.functions,), 'serve.auth = "public", and back',
+        ),
+        Statement(
+            "Schedules", ("scheduler:CreateSchedule", "scheduler:UpdateSchedule"), (_schedules(site),),
+            "the drift check's schedule",
+        ),
         Statement(
             "PassSchedulerRole", ("iam:PassRole",), (site.role("scheduler"),), "a schedule calls as its role",
             {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}},
+        ),
+    )  # fmt: skip
+
+
+def _doctor(site: Site) -> tuple[Statement, ...]:
+    """What doctor asks; it does without an answer that it may not have."""
+    roles = tuple(site.role(role) for role in ("inference", "drift-check", "job", "start"))
+    return (
+        Statement(
+            "LookAtBucket", ("s3:GetBucketPublicAccessBlock", "s3:GetBucketVersioning"), (site.bucket_arn,), "doctor"
+        ),
+        Statement("LookAtRoles", ("iam:GetRole",), roles, "doctor"),
+        Statement("LookAtSelf", ("iam:SimulatePrincipalPolicy",), (site.role("deployer"),), "doctor"),
+        Statement("LookAtImage", ("ecr:DescribeImages",), (_repository(site),), "doctor"),
+        Statement(
+            "LookAtAccount",
+            (
+                "batch:DescribeComputeEnvironments", "batch:DescribeJobQueues", "lambda:GetAccountSettings",
+                "logs:DescribeLogGroups",
+            ),
+            ANY, "doctor; AWS knows no resource for these",
         ),
     )  # fmt: skip
 

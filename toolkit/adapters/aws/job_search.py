@@ -44,7 +44,8 @@ class Search:
                 for page in self._batch.get_paginator("list_jobs").paginate(**asked):
                     ids += [summary["jobId"] for summary in page["jobSummaryList"]]
         # Another target's stem may begin as ours does.
-        return [job for job in self.described(ids) if job["jobName"] == full_name(self._settings, own_name(job))]
+        jobs = [job for job in self.described(ids) if job["jobName"] == full_name(self._settings, own_name(job))]
+        return [job for job in jobs if name in {"*", own_name(job)}]
 
     def described(self, ids: Sequence[str]) -> Sequence[Job]:
         """Those of them that are there, were submitted by a toolkit, and are not deleted."""

@@ -95,9 +95,16 @@ class CloudWatchMetrics:
                 self._logs.put_log_events(**where, logEvents=events)
 
     def _make(self, where: dict[str, str]) -> None:
-        with suppress(AlreadyExists), self._translated("write"):
-            self._logs.create_log_group(logGroupName=self._group, tags={"managed-by": "toolkit"})
-            self._logs.put_retention_policy(logGroupName=self._group, retentionInDays=RETENTION_DAYS)
+        """The day's stream; the group too where no operator made it (who measures need not be allowed to)."""
+        try:
+            self._make_stream(where)
+        except NotFound:
+            with suppress(AlreadyExists), self._translated("write"):
+                self._logs.create_log_group(logGroupName=self._group, tags={"managed-by": "toolkit"})
+                self._logs.put_retention_policy(logGroupName=self._group, retentionInDays=RETENTION_DAYS)
+            self._make_stream(where)
+
+    def _make_stream(self, where: dict[str, str]) -> None:
         with suppress(AlreadyExists), self._translated("write"):
             self._logs.create_log_stream(**where)
 

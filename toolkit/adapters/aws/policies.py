@@ -23,8 +23,8 @@ from toolkit.adapters.aws.names import Names
 VERSION = "2012-10-17"
 # What lies in the bucket (toolkit/state/keys.py); a test compares the two.
 FOLDERS = (
-    "blobs", "bundles", "cache", "captures", "datasets", "doctor", "feedback", "journal", "leases", "profiles",
-    "reports", "runs", "tail",
+    "blobs", "bundles", "cache", "captures", "datasets", "doctor", "feedback", "journal", "leases", "pages", "profiles",
+    "reports", "runs", "service", "signatures", "tail",
 )  # fmt: skip
 
 
@@ -40,6 +40,8 @@ class Site:
     account: str
     region: str
     partition: str = "aws"
+    queues: tuple[str, ...] = ()  # Batch queues beside the target's own
+    topics: tuple[str, ...] = ()  # ARNs of topics beside the target's own
 
     @property
     def names(self) -> Names:
@@ -65,7 +67,8 @@ class Site:
         return tuple(f"{base}{folder}/*" for folder in folders) or (f"{base}*",)
 
     def group(self, name: str) -> str:
-        return self.arn("logs", f"log-group:{name}")
+        """A log group; with what lies in it, which is how AWS writes it for all but tags."""
+        return self.arn("logs", f"log-group:{name}:*")
 
     @property
     def functions(self) -> str:

@@ -114,6 +114,8 @@ class AwsOperator:
         return Site(
             stem=settings["stem"], bucket=bucket, prefix=settings["prefix"], secrets=settings["secrets"],
             namespace=settings["namespace"], account=account, region=who.meta.region_name, partition=partition,
+            queues=tuple(settings[key] for key in ("queue", "ec2_queue", "spot_queue") if settings[key]),
+            topics=tuple(settings["topics"]),
         )  # fmt: skip
 
     @property
