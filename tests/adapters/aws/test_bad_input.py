@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from tests.adapters.aws import cloud, operator_site
-from tests.adapters.aws.proxy import Fault, Proxy, Refused
 from tests.support import Done, Shell, small_csv
 from toolkit.adapters.aws.names import Names
 from toolkit.adapters.aws.settings import AwsSettings
 from toolkit.ports import Settings
+from toolkit.testing.faultproxy import Fault, Proxy, Refused
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from tests.adapters.aws import cloud, operator_site
-from tests.adapters.aws.proxy import Fault, Proxy, Refused
 from tests.support import Shell
 from toolkit.adapters.aws import PROVIDER, grants
 from toolkit.adapters.aws.doctor import Look, check
@@ -19,6 +18,7 @@ from toolkit.adapters.aws.policies import Statement
 from toolkit.domain.errors import Unauthenticated
 from toolkit.ports import Settings
 from toolkit.ports.checks import Asked, Check, Checks
+from toolkit.testing.faultproxy import Fault, Proxy, Refused
 
 _FITS: Checks = check
 ALL = frozenset(PROVIDER.ports)

@@ -10,7 +10,6 @@ from uuid import uuid4
 import pytest
 
 from tests.adapters.aws import cloud, operator_site
-from tests.adapters.aws.proxy import Applied, Fault, Proxy, Refused
 from toolkit.adapters.aws.client import client
 from toolkit.adapters.aws.job_words import NAME
 from toolkit.adapters.aws.jobs import BatchJobs, open_jobs
@@ -22,6 +21,7 @@ from toolkit.domain.errors import ConfigError, NotFound, PermissionDenied, Unava
 from toolkit.domain.specs import JOB_FINAL, JobSpec, JobStatus
 from toolkit.ports import Settings
 from toolkit.ports.jobs import Jobs
+from toolkit.testing.faultproxy import Applied, Fault, Proxy, Refused
 from toolkit.testing.jobs import probe
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.adapters.aws import cloud
-from tests.adapters.aws.proxy import Proxy, Refused
 from toolkit.adapters.aws.registry import login
 from toolkit.bootstrap.registries import logins
 from toolkit.domain.errors import PermissionDenied
@@ -17,6 +16,7 @@ from toolkit.domain.specs import Binding
 from toolkit.packaging.oci.registry import Registry
 from toolkit.ports.context import Context
 from toolkit.ports.registry import Login
+from toolkit.testing.faultproxy import Proxy, Refused
 
 HOST = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.adapters.aws import cloud
-from tests.adapters.aws.proxy import Plan, Proxy, Refused
 from toolkit.adapters.aws.alerts import MAX_SUBJECT, SnsAlerts, message
 from toolkit.adapters.aws.client import client
 from toolkit.adapters.aws.emulator import COMMAND
@@ -20,6 +19,7 @@ from toolkit.adapters.aws.secrets import AwsSecrets, open_secrets
 from toolkit.domain import times
 from toolkit.domain.errors import Corrupt, NotFound, PermissionDenied
 from toolkit.domain.specs import Alert, MetricPoint
+from toolkit.testing.faultproxy import Plan, Proxy, Refused
 from toolkit.testing.servers import Server
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.adapters.aws import cloud
-from tests.adapters.aws.proxy import Applied, Fault, Plan, Proxy, Refused, Torn
 from toolkit.adapters.aws import store as store_module
 from toolkit.adapters.aws.client import client
 from toolkit.adapters.aws.store import S3Store, open_store
@@ -29,6 +28,7 @@ from toolkit.ports import Settings
 from toolkit.ports.store import CREATE, Match, Store
 from toolkit.state import commit
 from toolkit.state.journal import Journal
+from toolkit.testing.faultproxy import Applied, Fault, Plan, Proxy, Refused, Torn
 
 PART = 5 * 1024**2  # the smallest that S3 takes
 NOW = "2026-01-01T00:00:00.000000Z"

@@ -3,18 +3,24 @@
     with Proxy(address, plan) as proxy: ... proxy.address ... proxy.seen
 
 `plan(number, method, target)` decides for every request, counted from 1: None lets it through, else one of the below.
+It knows no cloud: errors are told in XML, or in JSON to whoever speaks it, as AWS's services do.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
+import socket
+import struct
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from urllib.parse import urlsplit
+
+OWN = {"connection", "transfer-encoding", "date", "server"}  # headers that this proxy says itself
 
 
 @dataclass(frozen=True)
@@ -40,15 +46,56 @@ class Torn:
     bytes: int
 
 
-Fault = Refused | Applied | Torn
+@dataclass(frozen=True)
+class Altered:
+    """Forwarded; the last byte of the reply's body arrives as another."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Forwarded; the reply breaks off in its headers."""
+
+
+@dataclass(frozen=True)
+class Reset:
+    """The connection is reset (RST), before the request is forwarded or after."""
+
+    after: bool = False
+
+
+@dataclass(frozen=True)
+class Slow:
+    """Forwarded; the reply comes so many seconds later."""
+
+    seconds: float
+
+
+Fault = Refused | Applied | Torn | Altered | Cut | Reset | Slow
 Plan = Callable[[int, str, str], Fault | None]
 
 
+def first(*faults: Fault, method: str = "", part: str = "") -> Plan:
+    """These faults for the first requests of that method with `part` in their target, then none."""
+    left = list(faults)
+    lock = threading.Lock()
+
+    def plan(number: int, verb: str, target: str) -> Fault | None:
+        with lock:
+            return left.pop(0) if left and verb.startswith(method) and part in target else None
+
+    return plan
+
+
+def at(wanted: int, fault: Fault) -> Plan:
+    """This fault for the request of that number."""
+    return lambda number, method, target: fault if number == wanted else None
+
+
 class Proxy:
-    def __init__(self, server: str, plan: Plan) -> None:
+    def __init__(self, server: str, plan: Plan = lambda *_: None) -> None:
         self.seen: list[str] = []
+        self.plan = plan
         self._upstream = urlsplit(server).netloc
-        self._plan = plan
         self._lock = threading.Lock()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._http.daemon_threads = True
@@ -64,13 +111,20 @@ class Proxy:
         self._thread.join()
         self._http.server_close()
 
+    def begin(self, plan: Plan) -> None:
+        """Count from 1 again, with this plan."""
+        with self._lock:
+            self.seen.clear()
+            self.plan = plan
+
     def count(self, method: str) -> int:
         return sum(line.startswith(f"{method} ") for line in self.seen)
 
     def _fault(self, method: str, target: str) -> Fault | None:
         with self._lock:
             self.seen.append(f"{method} {target}")
-            return self._plan(len(self.seen), method, target)
+            number, plan = len(self.seen), self.plan
+        return plan(number, method, target)
 
     def _forward(self, method: str, target: str, body: bytes, headers: dict[str, str]) -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection(self._upstream, timeout=30)
@@ -89,26 +143,47 @@ class Proxy:
                 fault = proxy._fault(self.command, self.path)
                 if isinstance(fault, Refused):
                     return self.refuse(fault.status, fault.code)
+                if isinstance(fault, Reset) and not fault.after:
+                    return self.reset()
                 headers = {name: value for name, value in self.headers.items() if name.lower() != "expect"}
                 with proxy._forward(self.command, self.path, body, headers) as reply:
                     data = reply.read()
+                if isinstance(fault, Reset):
+                    return self.reset()
                 if isinstance(fault, Applied):
                     self.close_connection = True
                     return self.refuse(fault.status, fault.code) if fault.status else None
-                return self.answer(reply, data, fault.bytes if isinstance(fault, Torn) else len(data))
+                if isinstance(fault, Slow):
+                    time.sleep(fault.seconds)
+                return self.answer(reply, data, fault)
 
             do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do  # noqa: N815  # the names that http.server calls
 
-            def answer(self, reply: http.client.HTTPResponse, data: bytes, length: int) -> None:
+            def answer(self, reply: http.client.HTTPResponse, data: bytes, fault: Fault | None) -> None:
                 self.send_response(reply.status)
                 for name, value in reply.getheaders():
-                    if name.lower() not in {"connection", "transfer-encoding", "date", "server"}:
+                    if name.lower() not in OWN:
                         self.send_header(name, value)
                 if reply.getheader("content-length") is None:
                     self.send_header("Content-Length", str(len(data)))
+                if isinstance(fault, Cut):
+                    self.close_connection = True
+                    self.wfile.write(b"".join(self._headers_buffer)[:40])  # unsent
+                    self._headers_buffer = []
+                    return
                 self.end_headers()
-                self.wfile.write(data[:length])
-                self.close_connection = length < len(data)
+                if isinstance(fault, Altered) and data:
+                    data = data[:-1] + bytes([data[-1] ^ 1])
+                sent = data[: fault.bytes] if isinstance(fault, Torn) else data
+                self.wfile.write(sent)
+                self.close_connection = len(sent) < len(data)
+
+            def reset(self) -> None:
+                self.close_connection = True
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.wfile.close()
+                self.rfile.close()
+                self.connection.close()
 
             def refuse(self, status: int, code: str) -> None:
                 words = f"<Error><Code>{code}</Code><Message>the reason</Message></Error>"
