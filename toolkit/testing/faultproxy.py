@@ -153,6 +153,10 @@ class Proxy:
                 if isinstance(fault, Applied):
                     self.close_connection = True
                     return self.refuse(fault.status, fault.code) if fault.status else None
+                if isinstance(fault, Cut):
+                    self.close_connection = True
+                    self.wfile.write(f"HTTP/1.1 {reply.status} {reply.reason}\r\nContent-Le".encode())
+                    return None
                 if isinstance(fault, Slow):
                     time.sleep(fault.seconds)
                 return self.answer(reply, data, fault)
@@ -166,11 +170,6 @@ class Proxy:
                         self.send_header(name, value)
                 if reply.getheader("content-length") is None:
                     self.send_header("Content-Length", str(len(data)))
-                if isinstance(fault, Cut):
-                    self.close_connection = True
-                    self.wfile.write(b"".join(self._headers_buffer)[:40])  # unsent
-                    self._headers_buffer = []
-                    return
                 self.end_headers()
                 if isinstance(fault, Altered) and data:
                     data = data[:-1] + bytes([data[-1] ^ 1])
