@@ -27,7 +27,7 @@ from toolkit.serving.feedback import Labels
 from toolkit.state import keys
 from toolkit.state.incidents import Incidents
 from toolkit.state.registry import Registry
-from toolkit.state.service import BOUNDS, Minute, Served
+from toolkit.state.service import BOUNDS, Interval, Served
 
 START = datetime(2026, 1, 5, 12, 0, 30, tzinfo=UTC)
 _names = itertools.count()
@@ -69,8 +69,8 @@ class Life:
         latencies = [0] * (len(BOUNDS) + 1)
         latencies[3], latencies[8] = requests - slow, slow
         moment = int(self.clock.now.timestamp() * 1000)
-        minute = Minute(minute=moment // 60_000, requests=requests, errors=errors, latencies=tuple(latencies))
-        served = Served(endpoint="shop", model_version=number, model_digest=str(number) * 64, minutes=(minute,))
+        interval = Interval(number=moment // 60_000, requests=requests, errors=errors, latencies=tuple(latencies))
+        served = Served(endpoint="shop", model_version=number, model_digest=str(number) * 64, intervals=(interval,))
         name = f"{next(_names):032x}"
         self.ctx.store.put(keys.service("test", "shop", self.clock(), name), codec.encode(served))
         if requests:

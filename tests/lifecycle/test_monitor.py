@@ -13,9 +13,9 @@ import pytest
 from tests.lifecycle.shop import Shop, make_shop
 from tests.lifecycle.test_deploy import tiny
 from toolkit.adapters.memory.alerts import MemoryAlerts
-from toolkit.domain import wire
+from toolkit.domain import codec, times, wire
 from toolkit.domain.errors import ConfigError, Locked, NotFound, TrainingFailed
-from toolkit.lifecycle import deploy, destroy, find, ingest, monitor, naming, promote, retrain, status, train
+from toolkit.lifecycle import deploy, destroy, find, gc, ingest, monitor, naming, promote, retrain, status, train
 from toolkit.lifecycle.lock import exclusively
 from toolkit.packaging import bundle
 from toolkit.quality.baseline import from_bytes
@@ -23,6 +23,7 @@ from toolkit.quality.counter import Counter
 from toolkit.state import keys
 from toolkit.state.blobs import Blobs
 from toolkit.state.registry import Registry
+from toolkit.state.service import BOUNDS, Interval, Served
 
 WINDOW = {"since": "2026-01-01T00:00:00Z", "until": "2026-01-08T00:00:00Z"}
 _names = (f"{n:032x}" for n in itertools.count())
@@ -84,6 +85,26 @@ def test_a_window_begins_and_ends_where_it_says(served: Shop) -> None:
     traffic(served, "2024-03-02T00:00:00Z", 40)
     checked = monitor.run(served.ctx, since="2024-03-01T00:00:00Z", until="2024-03-02T00:00:00Z")
     assert checked.report.rows == 30
+
+
+def test_failing_and_slow_requests_are_told_from_what_the_function_counted(served: Shop) -> None:
+    """Of every version that answered in the window, and of nothing before or after it."""
+    served.configure(monitor=served.ctx.project.monitor.model_copy(update={"latency": "1s"}))
+    for hour, version, errors in ((9, 1, 0), (10, 1, 30), (11, 2, 10), (12, 1, 200)):
+        moment = f"2023-05-01T{hour:02d}:30:00Z"
+        latencies = [0] * (len(BOUNDS) + 1)
+        latencies[2], latencies[11] = 180, 20
+        interval = Interval(
+            number=int(times.parse(moment).timestamp()) // 60, requests=200, errors=errors, latencies=tuple(latencies)
+        )
+        told = Served(endpoint="shop", model_version=version, model_digest="1" * 64, intervals=(interval,))
+        served.ctx.store.put(keys.service("test", "shop", moment, next(_names)), codec.encode(told))
+    checked = monitor.run(served.ctx, since="2023-05-01T10:00:00Z", until="2023-05-01T12:00:00Z")
+    assert checked.report.service == {"requests": 400, "errors": 40, "p50_ms": 2.5, "p99_ms": 2500}
+    assert (checked.incidents["errors"], checked.incidents["latency"]) == ("open", "open")
+    calm = monitor.run(served.ctx, since="2023-05-01T09:00:00Z", until="2023-05-01T10:00:00Z")
+    assert (calm.incidents["errors"], calm.incidents["latency"]) == ("resolved", "still open")
+    assert gc.run(served.ctx)["service"] == 4, "gone with the captures' retention"
 
 
 @pytest.mark.parametrize("since", ["2026-02-02", "2026-02-01"])

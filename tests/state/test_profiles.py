@@ -16,7 +16,7 @@ from toolkit.domain.records import Feature
 from toolkit.quality.baseline import Baseline, build_baseline
 from toolkit.quality.counter import Counter
 from toolkit.quality.merge import merge
-from toolkit.state import keys, profiles
+from toolkit.state import compaction, keys, profiles
 from toolkit.testing.faults import Crash, Fault, FaultyStore
 
 DIGEST = "1" * 64
@@ -155,12 +155,12 @@ def test_without_the_names_of_what_is_in_it_rows_are_counted_twice(
 ) -> None:
     """The ablation: a compactor that died before it deleted."""
     flush(store, baseline, 1, 0, 10), flush(store, baseline, 1, 0, 10)
-    original = profiles.Compacted
+    original = compaction.Compacted
 
     def forgetful(**fields: Any) -> Any:
         return original(**{**fields, "sources": ()})
 
-    monkeypatch.setattr(profiles, "Compacted", forgetful)
+    monkeypatch.setattr(compaction, "Compacted", forgetful)
     with pytest.raises(Crash):
         compact(FaultyStore(store, lambda n, verb: Fault.CRASH_BEFORE if verb == "delete" else None), baseline, ALL[1])
     monkeypatch.undo()

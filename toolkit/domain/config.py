@@ -35,6 +35,14 @@ def _reference(value: str) -> str:
     return value
 
 
+def _sticky(value: str) -> str:
+    """What a request is told apart by; header names are compared in lower case."""
+    kind, _, name = value.partition(":")
+    if value and not (kind in ("header", "field") and name.strip() == name != ""):
+        raise ValueError('write "header:NAME" or "field:NAME", as in "header:x-user"')
+    return value.lower() if kind == "header" else value
+
+
 Duration = Annotated[str, _read_by(times.seconds), Field(description="30s, 15m, 12h, 7d")]
 Size = Annotated[str, _read_by(times.megabytes), Field(description="512Mi, 2Gi")]
 
@@ -116,6 +124,7 @@ class Gate(Table):
 class CaptureConfig(Table):
     features: bool = Field(False, description="also keep feature values (they may be personal data)")
     retention: Duration = "30d"
+    flush: Duration = Field("1m", description="how often a worker writes what it counted and captured")
 
 
 class JwtConfig(Table):
@@ -172,6 +181,7 @@ class ServeConfig(Table):
     budget: BudgetConfig = BudgetConfig()
     python: str = Field("", description='runtime of the function, "3.13"; empty: the target decides')
     architecture: Literal["x86_64", "arm64"] = "x86_64"
+    snapstart: bool = Field(False, description="start functions from a snapshot, where the provider takes them (AWS)")
     requirements: list[str] = Field([], description="packages the model needs in the bundle beyond ours")
     model: Literal["baked", "bucket"] = Field(
         "baked", description="bucket: read at start by its signature, swapped without a redeploy when it is promoted"
@@ -246,7 +256,11 @@ class RolloutConfig(Table):
         "", description='stages for a model that a retrain made, as "10%,100%"; empty: it takes over at once'
     )
     alpha: float = Field(0.05, gt=0, lt=0.5, description="chance to send a challenger back that is no worse")
-    lag: Duration = Field("2m", description="how long counts may take to arrive before a minute is judged")
+    lag: Duration = Field("2m", description="how long counts may take to arrive before a stretch is judged")
+    stretch: Duration = Field("1m", description="both versions are compared stretch by stretch of the same time")
+    sticky: Annotated[str, AfterValidator(_sticky)] = Field(
+        "", description='"header:NAME" or "field:NAME": equal values are always answered by the same version'
+    )
 
 
 class AlertsConfig(Table):
@@ -259,8 +273,13 @@ class AlertsConfig(Table):
 class RetrainConfig(Table):
     on_drift: bool = True
     on_labels: bool = Field(True, description="also when a metric on labels has fallen by more than monitor.max_drop")
+    on_new_data: bool = Field(False, description="when an object comes to data.source in the store (store:KEY)")
     cooldown: Duration = "1d"
     max_runs_per_month: int = Field(30, ge=0)
+    max_hours_per_month: float | None = Field(
+        None, ge=0, description="of compute; a run counts with its whole time limit until it has ended"
+    )
+    schedule: str = Field("", description='also at these times, whatever the data: "rate(7 days)" or five cron fields')
     promote: bool = Field(True, description="promote a challenger that passes the gates; else it waits for a person")
 
 

@@ -36,6 +36,7 @@ def on_event(event: dict[str, Any]) -> dict[str, Any]:
     elif "labels" in checked.incidents and checked.incidents["labels"] != "resolved" and policy.on_labels:
         job = ask_for_retrain(ctx, told, window, reason="labels")
     gc.expire(ctx)
+    gc.expire_service(ctx)
     gc.compact(ctx)
     answer = {"report": checked.report, "incident": checked.incident, "new": checked.new, "retrain": job}
     plain: dict[str, Any] = msgspec.to_builtins({**answer, "rollout": rollout})

@@ -86,9 +86,10 @@ def judged(ctx: Context, standing: Standing) -> Verdict:
         requests=config.requests,
     )
     edges, positive = _scores(ctx, rollout.champion)
-    found = judge.weigh(stretches.collect(ctx, standing, edges, positive))
+    seen = stretches.Stretches(ctx, standing)
+    found = judge.weigh(seen.judged(edges, positive))
     elapsed = (times.parse(ctx.clock()) - times.parse(rollout.since)).total_seconds()
-    return judge.rule(found, policy, elapsed, stage_requests=stretches.requests_since(ctx, standing, rollout.since))
+    return judge.rule(found, policy, elapsed, stage_requests=seen.requests(rollout.since))
 
 
 def hold(ctx: Context, why: str = "by hand") -> Standing:

@@ -17,6 +17,8 @@ import msgspec
 
 from toolkit import resources
 from toolkit.domain import digest, times
+from toolkit.domain.errors import PlanError
+from toolkit.domain.newdata import WatchSpec, prefixes
 from toolkit.domain.plan import Desired, Plan
 from toolkit.domain.records import ModelVersion, Release
 from toolkit.domain.specs import FunctionSpec, ScheduleSpec
@@ -30,7 +32,7 @@ from toolkit.packaging import bundle, cache
 from toolkit.packaging.bundle import Bundle, BundleSpec
 from toolkit.ports.context import Context
 from toolkit.resources import bundle as bundles
-from toolkit.resources import function, route, schedule
+from toolkit.resources import function, route, schedule, watch
 from toolkit.state.blobs import Blobs
 
 CAPTURE_WAIT_SECONDS = 2.0
@@ -174,10 +176,47 @@ def _wanted(ctx: Context, number: int | None) -> _Wanted:
         route.desired(inference.name, function.spec_digest(inference), f"all traffic to {what}"),
         route.desired(drift.name, function.spec_digest(drift), "all calls"),
         schedule.desired(tick),
+        *_retraining(ctx, drift.name),
     ]
     unique = list({(d.kind, d.name): d for d in desired}.values())
     warnings = [*inference_zip.warnings, *access.warnings(ctx), *trust.warnings(ctx)]
     return _Wanted(chosen, inference, drift, inference_zip, unique, warnings)
+
+
+def _retraining(ctx: Context, checker: str) -> list[Desired]:
+    """A schedule of its own, where retraining has one: the same function, told so by its event."""
+    expression = ctx.project.retrain.schedule
+    if not expression:
+        return []
+    event = {"endpoint": endpoint(ctx), "do": "retrain", "reason": "schedule"}
+    spec = ScheduleSpec(
+        name=function_name(ctx, "retrain"), expression=expression, function=checker, event=event, tags=ctx.tags()
+    )
+    return [schedule.desired(spec)]
+
+
+def _watches(ctx: Context, name: str) -> list[Desired]:
+    """One for each folder of the store that data comes from. PlanError where none does, or nobody can watch it."""
+    if not ctx.project.retrain.on_new_data:
+        return []
+    data = ctx.project.data
+    sources = [data.source] if isinstance(data.source, str) else list(data.source)
+    folders = prefixes([*sources, *data.tables.values()])
+    if not folders or "" in folders:
+        raise PlanError(
+            "retrain.on_new_data needs data in a folder of the store", hint='data.source = "store:data/*.csv"'
+        )
+    if not watch.offered(ctx):
+        raise PlanError(f"{ctx.provider('store').name} cannot tell of new data", hint="retrain.on_new_data = false")
+    names = [f"{name}-{number}" if number else name for number in range(len(folders))]
+    return [
+        watch.desired(WatchSpec(name=one, prefix=folder, function=name))
+        for one, folder in zip(names, folders, strict=True)
+    ]
+
+
+def _watching(ctx: Context, role: str) -> dict[str, str]:
+    return {watch.TAG: "on"} if ctx.project.retrain.on_new_data and role == "drift-check" else {}
 
 
 def _bundle(ctx: Context, built: Bundle, what: str) -> Desired:
@@ -236,7 +275,12 @@ def _inference(ctx: Context, version: ModelVersion, built: Bundle) -> FunctionSp
     values: dict[str, Any] = {
         "limits": {"max_rows": serve.max_rows, "max_body": times.megabytes(serve.max_body) * 1024**2},
         # a function is frozen once it has answered: a flush has to be done by then
-        "capture": {"features": serve.capture.features, "wait": CAPTURE_WAIT_SECONDS},
+        "capture": {
+            "features": serve.capture.features,
+            "wait": CAPTURE_WAIT_SECONDS,
+            **_unusual("seconds", times.seconds(serve.capture.flush), 60.0),
+            **_unusual("stretch", int(times.seconds(ctx.project.rollout.stretch)) or 1, 60),
+        },
         "replay": serve.replay,
         "auth": access.auth(ctx),
     }
@@ -248,6 +292,11 @@ def _inference(ctx: Context, version: ModelVersion, built: Bundle) -> FunctionSp
         ctx, ports=("store",), endpoint=endpoint(ctx), model=ctx.project.model_name, values=values, **pinned
     )
     return _function(ctx, "inference", built, environment, concurrency=serve.concurrency)
+
+
+def _unusual(name: str, value: float, default: float) -> dict[str, float]:
+    """What is as always need not be said: a function's environment is short."""
+    return {} if value == default else {name: value}
 
 
 def _drift(ctx: Context, built: Bundle) -> FunctionSpec:
@@ -278,5 +327,6 @@ def _function(ctx: Context, role: str, built: Bundle, environment: dict[str, str
         environment=environment,
         auth=access.at_the_provider(ctx) if role == "inference" else ctx.provider("functions").function_auth,
         concurrency=concurrency,
-        tags=ctx.tags(model=ctx.project.model_name, role=role),
+        snapstart=serve.snapstart,
+        tags=ctx.tags(model=ctx.project.model_name, role=role, **_watching(ctx, role)),
     )

@@ -13,7 +13,7 @@ from toolkit.lifecycle import find, naming
 from toolkit.ports.context import Context
 from toolkit.ports.store import Meta
 from toolkit.quality.baseline import from_bytes
-from toolkit.state import keys, profiles
+from toolkit.state import keys, profiles, service
 from toolkit.state.blobs import Blobs
 from toolkit.state.runs import Runs
 
@@ -21,9 +21,10 @@ KEPT_IDLE = 5  # published versions of a function without traffic: what a rollba
 
 
 def run(ctx: Context) -> dict[str, int]:
-    """{"captures", "profiles_compacted", "versions", "runs_compacted"}: how many of each."""
+    """{"captures", "service", "profiles_compacted", "versions", "runs_compacted"}: how many of each."""
     return {
         "captures": expire(ctx),
+        "service": expire_service(ctx),
         "profiles_compacted": compact(ctx, most=10_000),
         "versions": _old_versions(ctx),
         "runs_compacted": Runs(ctx.store).compact(at_least=1),
@@ -32,9 +33,17 @@ def run(ctx: Context) -> dict[str, int]:
 
 def expire(ctx: Context) -> int:
     """Delete captured predictions (and the features in them) older than `serve.capture.retention`."""
+    return _expire(ctx, keys.captures(ctx.target, naming.endpoint(ctx)))
+
+
+def expire_service(ctx: Context) -> int:
+    """Delete counts of requests as old as captures that expire."""
+    return _expire(ctx, keys.services(ctx.target, naming.endpoint(ctx)))
+
+
+def _expire(ctx: Context, prefix: str) -> int:
     age = timedelta(seconds=times.seconds(ctx.project.serve.capture.retention))
     stop = keys.stamp(times.text(times.parse(ctx.clock()) - age))
-    prefix = keys.captures(ctx.target, naming.endpoint(ctx))
     expired = [meta.key for meta in _before(ctx, prefix, prefix + stop)]
     for key in expired:
         ctx.store.delete(key)
@@ -43,7 +52,7 @@ def expire(ctx: Context) -> int:
 
 def compact(ctx: Context, *, most: int = 48) -> int:
     """Add up the counts of hours and days gone by, of what is served now and was before; `most` periods at a time."""
-    done = 0
+    done = service.compact(ctx.store, ctx.target, naming.endpoint(ctx), now=ctx.clock(), most=most)
     released = {r.release.model_digest: r.release.model_version for r in naming.releases(ctx).history()}
     for model_digest, version in released.items():
         role = find.manifest(ctx, find.version(ctx, version)).files.get("profile")

@@ -20,11 +20,13 @@ from toolkit.ports.context import Context
 from toolkit.quality import drift
 from toolkit.quality.baseline import from_bytes
 from toolkit.quality.merge import merge
-from toolkit.state import keys, profiles
+from toolkit.state import keys, profiles, service
 from toolkit.state.blobs import Blobs
 from toolkit.state.incidents import Incidents
 from toolkit.state.reports import Reports
 from toolkit.state.triggers import Triggers
+
+LATE = timedelta(hours=1)  # after its interval a flush may come, and count: a store may have been away
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,30 @@ def _check(ctx: Context, release: Release, start: str, end: str) -> DriftReport:
         columns=found.columns,
         quality=found.quality,
         performance={**found.performance, **measured},
+        service=_service(ctx, release, start, end),
         created=ctx.clock(),
     )
+
+
+def _service(ctx: Context, release: Release, start: str, end: str) -> dict[str, float]:
+    """Requests, errors and latencies of the window, of every version that answered in it; empty where none were
+    counted. A flush comes after what it tells of, so a little more than the window is read. Latencies are upper bounds
+    of their cells, and of what is beyond the last one twice that."""
+    late = times.text(times.parse(end) + LATE)
+    flushed = list(service.flushes(ctx.store, ctx.target, release.endpoint, start, late))
+    seconds = service.width(flushed, 1)
+    first, last = (int(times.parse(moment).timestamp()) // seconds for moment in (start, end))
+    counted = service.versions(flushed, seconds, first, last)
+    answered = [interval for version in counted.values() for interval in version.values()]
+    if not answered:
+        return {}
+    latencies = [sum(cell) for cell in zip(*(interval.latencies for interval in answered), strict=True)]
+    return {
+        "requests": float(sum(interval.requests for interval in answered)),
+        "errors": float(sum(interval.errors for interval in answered)),
+        "p50_ms": 1000 * min(service.quantile(latencies, 0.5), 2 * service.BOUNDS[-1]),
+        "p99_ms": 1000 * min(service.quantile(latencies, 0.99), 2 * service.BOUNDS[-1]),
+    }
 
 
 def _incidents(ctx: Context, report: DriftReport, before: DriftReport | None) -> dict[str, str]:

@@ -1,11 +1,12 @@
-"""What both versions did since a rollout began, minute by minute: what the judge weighs.
+"""What both versions did since a rollout began, stretch by stretch of time: what the judge weighs.
 
-Errors and latencies are the minute counts that the functions flush; scores, labels and calibration come from the
-captured predictions and the labels that came for them. A minute is judged once its counts had time to arrive.
+Errors and latencies are the counts by interval that the functions flush; scores, labels and calibration come from the
+captured predictions and the labels that came for them. A stretch (`rollout.stretch`, a minute) is judged once its
+counts had time to arrive.
 
 A request is slow when it took longer than 95 % of the champion's before the rollout: a bound that is fixed before what
-it judges. Where the challenger has all the traffic, its minutes are compared with the champion's earlier ones, one with
-one: the best there is then, and weaker than a comparison within a minute.
+it judges. Where the challenger has all the traffic, its stretches are compared with the champion's earlier ones, one
+with one: the best there is then, and weaker than a comparison within the same stretch.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from toolkit.ports.context import Context
 from toolkit.quality.judge import Answers, Stretch
 from toolkit.serving.capture import Row
 from toolkit.state import service
-from toolkit.state.service import BOUNDS, Minute
+from toolkit.state.service import BOUNDS, Interval, Served
 
 BINS = 10
 SLOW = 0.95
@@ -31,84 +32,98 @@ BEFORE = timedelta(hours=1)  # of the champion, for the bound on latency and to 
 
 @dataclass
 class _Side:
-    """Of one version in one minute."""
+    """Of one version in one stretch."""
 
-    served: Minute | None = None
+    served: Interval | None = None
     bins: list[int] = field(default_factory=lambda: [0] * BINS)
     labelled: int = 0
     wrong: int = 0
     bias: float = 0.0
 
 
-Sides = dict[int, dict[int, _Side]]  # version -> minute
+Sides = dict[int, dict[int, _Side]]  # version -> number of the stretch
 
 
-def collect(ctx: Context, standing: Standing, edges: tuple[float, ...], positive: str) -> list[Stretch]:
-    """Every full minute since the rollout began whose counts had time to arrive, oldest first. `edges` cut scores into
-    bins; `positive` is the class that scores are probabilities of, "" where there is none."""
-    rollout, endpoint = standing.rollout, _endpoint(standing)
-    began = times.parse(rollout.began)
-    start, first = times.text(began - BEFORE), _minute(began) + 1
-    last = _minute(times.parse(ctx.clock()) - timedelta(seconds=times.seconds(ctx.project.rollout.lag)))
-    counted = service.between(ctx.store, ctx.target, endpoint, start, _minute(began - BEFORE), last)
-    sides = _sides(counted)
-    _add_predictions(ctx, standing, sides, edges, positive)
-    champion, challenger = sides[rollout.champion], sides[rollout.challenger]
-    slow = _bound(side for minute, side in champion.items() if minute < first)
-    earlier = [_answers(champion[minute], slow) for minute in sorted(champion)]
-    stretches = []
-    alone = 0
-    for minute in range(first, last):
-        theirs, ours = champion.get(minute), challenger.get(minute)
-        split = 0.0
-        if theirs is None and ours is not None and earlier:
-            compared = earlier[alone % len(earlier)]
-            alone += 1
-        elif theirs is not None:
-            compared, split = _answers(theirs, slow), _split(standing, minute)
-        else:
-            continue
-        stretches.append(Stretch(champion=compared, challenger=_answers(ours or _Side(), slow), share=split))
-    return stretches
+class Stretches:
+    """Of a rollout, up to now. Reads the counts once."""
+
+    def __init__(self, ctx: Context, standing: Standing) -> None:
+        assert standing.release is not None
+        self._ctx, self._standing, self._endpoint = ctx, standing, standing.release.endpoint
+        began = times.parse(standing.rollout.began)
+        self._flushed: list[Served] = list(
+            service.flushes(ctx.store, ctx.target, self._endpoint, times.text(began - BEFORE), _later(ctx.clock()))
+        )
+        self._seconds = service.width(self._flushed, int(times.seconds(ctx.project.rollout.stretch)) or 1)
+        self._before = self._number(began - BEFORE)
+        self._first = self._number(began) + 1
+
+    def requests(self, since: str) -> int:
+        """Of the challenger, in full stretches from `since` on."""
+        first = self._number(times.parse(since))
+        counted = service.versions(self._flushed, self._seconds, first, 1 << 62)
+        return sum(one.requests for one in counted.get(self._standing.rollout.challenger, {}).values())
+
+    def judged(self, edges: tuple[float, ...], positive: str) -> list[Stretch]:
+        """Every full stretch since the rollout began whose counts had time to arrive, oldest first. `edges` cut scores
+        into bins; `positive` is the class that scores are probabilities of, "" where there is none."""
+        rollout = self._standing.rollout
+        lag = timedelta(seconds=times.seconds(self._ctx.project.rollout.lag))
+        last = self._number(times.parse(self._ctx.clock()) - lag)
+        sides = _sides(service.versions(self._flushed, self._seconds, self._before, last))
+        self._add_predictions(sides, edges, positive)
+        champion, challenger = sides[rollout.champion], sides[rollout.challenger]
+        slow = _bound(side for number, side in champion.items() if number < self._first)
+        earlier = [_answers(champion[number], slow) for number in sorted(champion)]
+        stretches = []
+        alone = 0
+        for number in range(self._first, last):
+            theirs, ours = champion.get(number), challenger.get(number)
+            split = 0.0
+            if theirs is None and ours is not None and earlier:
+                compared = earlier[alone % len(earlier)]
+                alone += 1
+            elif theirs is not None:
+                compared, split = _answers(theirs, slow), self._split(number)
+            else:
+                continue
+            stretches.append(Stretch(champion=compared, challenger=_answers(ours or _Side(), slow), share=split))
+        return stretches
+
+    def _split(self, number: int) -> float:
+        """The challenger's share in that stretch, if it was the same all through this stage and each request was sent
+        by itself: equal keys go one way together."""
+        rollout = self._standing.rollout
+        alike = number > self._number(times.parse(rollout.since)) and not self._standing.how.get("sticky")
+        return rollout.share if alike else 0.0
+
+    def _add_predictions(self, sides: Sides, edges: tuple[float, ...], positive: str) -> None:
+        ctx, rollout = self._ctx, self._standing.rollout
+        start, end = rollout.began, ctx.clock()
+        labels = realised.labels(ctx, self._endpoint, start, end)
+        for version, rows in realised.predictions(ctx, self._endpoint, start, end).items():
+            if version not in (rollout.champion, rollout.challenger):
+                continue
+            for row in rows:
+                side = sides[version].get(row.time // (1000 * self._seconds))
+                if side is not None:
+                    _add(side, row, labels.get(row.id), edges, positive)
+
+    def _number(self, moment: datetime) -> int:
+        return int(moment.timestamp()) // self._seconds
 
 
-def _split(standing: Standing, minute: int) -> float:
-    """The challenger's share in that minute, if it was the same all through this stage."""
-    rollout = standing.rollout
-    return rollout.share if minute > _minute(times.parse(rollout.since)) else 0.0
+def _later(now: str) -> str:
+    """Clocks of workers differ a little."""
+    return times.text(times.parse(now) + timedelta(minutes=5))
 
 
-def requests_since(ctx: Context, standing: Standing, since: str) -> int:
-    """Of the challenger, in full minutes from `since` on."""
-    first = _minute(times.parse(since))
-    counted = service.between(ctx.store, ctx.target, _endpoint(standing), since, first, 1 << 62)
-    return sum(minute.requests for minute in counted.get(standing.rollout.challenger, {}).values())
-
-
-def _endpoint(standing: Standing) -> str:
-    assert standing.release is not None
-    return standing.release.endpoint
-
-
-def _sides(counted: dict[int, dict[int, Minute]]) -> Sides:
+def _sides(counted: service.Versions) -> Sides:
     sides: Sides = defaultdict(lambda: defaultdict(_Side))
-    for version, minutes in counted.items():
-        for number, minute in minutes.items():
-            sides[version][number].served = minute
+    for version, intervals in counted.items():
+        for number, interval in intervals.items():
+            sides[version][number].served = interval
     return sides
-
-
-def _add_predictions(ctx: Context, standing: Standing, sides: Sides, edges: tuple[float, ...], positive: str) -> None:
-    rollout = standing.rollout
-    start, end = rollout.began, ctx.clock()
-    labels = realised.labels(ctx, _endpoint(standing), start, end)
-    for version, rows in realised.predictions(ctx, _endpoint(standing), start, end).items():
-        if version not in (rollout.champion, rollout.challenger):
-            continue
-        for row in rows:
-            minute = sides[version].get(row.time // 60_000)
-            if minute is not None:
-                _add(minute, row, labels.get(row.id), edges, positive)
 
 
 def _add(side: _Side, row: Row, truth: str | float | None, edges: tuple[float, ...], positive: str) -> None:
@@ -143,7 +158,3 @@ def _bound(before: Iterable[_Side]) -> int:
             latencies[cell] += count
     usual = service.quantile(tuple(latencies), SLOW)
     return next((cell + 1 for cell, bound in enumerate(BOUNDS) if bound >= usual > 0), 0)
-
-
-def _minute(moment: datetime) -> int:
-    return int(moment.timestamp() // 60)

@@ -10,7 +10,7 @@
     problems   every refusal as RFC 9457 problem+json
     measures   counters and a latency histogram, as Prometheus text
     capture    counts predictions into the baseline's bins, keeps (id, time, label, score), flushes to the store
-    minutes    requests, errors and latencies by the minute, for the judge of a rollout
+    intervals  requests, errors and latencies by the minute, for the judge of a rollout
     outbox     a bounded queue to the store, written by a thread that a request waits for only so long
     feedback   labels that come later, joined by prediction id
     explain    what each feature added to a prediction: exact (`attribution`, `shapley`) or sampled (`sampling`)

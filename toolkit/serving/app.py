@@ -151,7 +151,7 @@ class App:
         self.measures.observe(route.label, answer.status, seconds)
         if self.capture is not None:
             if scope["method"] == "POST":
-                self.capture.minutes.add(answer.status, seconds)
+                self.capture.intervals.add(answer.status, seconds)
             self.capture.settle()
         return None
 

@@ -1,6 +1,6 @@
 """What the endpoint remembers of its predictions, and how that reaches the bucket without slowing or failing one.
 
-Requests, errors and latencies are counted by the minute (`minutes`) and flushed with the rest.
+Requests, errors and latencies are counted by the interval (`intervals`) and flushed with the rest.
 
 Two things per prediction: it is counted into the bins of the model's baseline (memory does not grow), and its id,
 label and score are kept (features only where asked). Both are gathered per hour of the event's time and flushed as
@@ -32,7 +32,7 @@ from toolkit.domain import codec, times
 from toolkit.domain.codec import Record
 from toolkit.ports.store import Store
 from toolkit.serving import ids
-from toolkit.serving.minutes import Minutes
+from toolkit.serving.intervals import Intervals
 from toolkit.serving.model import Model, Prediction
 from toolkit.serving.outbox import Outbox, Parcel, log
 from toolkit.serving.rows import Batch
@@ -130,7 +130,7 @@ class Capture:
         self._rows = 0
         self._flushed = 0.0
         self._outbox = Outbox(store, settings.max_pending)
-        self.minutes = Minutes(clock)
+        self.intervals = Intervals(clock, settings.stretch)
         self._kept = self._dropped = self._nulls = self._unseen = self._outside = 0
 
     @property
@@ -211,7 +211,7 @@ class Capture:
 
     def due(self) -> bool:
         """Whether the bounds ask for a flush now. A clock that was set back counts as time gone by."""
-        if not self._rows and not self._outbox and not self.minutes:
+        if not self._rows and not self._outbox and not self.intervals:
             return False
         settings = self._settings
         if self._rows >= settings.rows or len(self._open) > settings.max_windows:
@@ -236,12 +236,12 @@ class Capture:
         """The last flush of a process that ends: what is being written first, then the rest, within `wait` seconds."""
         until = time.monotonic() + wait
         self._outbox.wait(wait)
-        if self._rows or self._outbox or self.minutes:
+        if self._rows or self._outbox or self.intervals:
             self.flush(max(0.0, until - time.monotonic()))
 
     def _seal(self) -> None:
         """Turn the open hours into objects. Runs in the request, so that the thread shares nothing but the queue."""
-        self._seal_minutes()
+        self._seal_intervals()
         hours, self._open, self._rows = self._open, {}, 0
         for name, hour in hours.items():
             try:
@@ -250,14 +250,15 @@ class Capture:
                 self._dropped += hour.rows
                 log(f"captured predictions of an hour are lost: {error!r}")
 
-    def _seal_minutes(self) -> None:
+    def _seal_intervals(self) -> None:
         served = Served(
             endpoint=self._endpoint,
             model_version=self._version,
             model_digest=self._model.digest,
-            minutes=self.minutes.take(),
+            seconds=self.intervals.seconds,
+            intervals=self.intervals.take(),
         )
-        if served.minutes:
+        if served.intervals:
             key = keys.service(self._target, self._endpoint, times.now(), os.urandom(16).hex())
             self._outbox.put(Parcel(key, codec.encode(served), 0))
 

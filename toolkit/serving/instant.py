@@ -53,5 +53,5 @@ def answer(app: App, headers: Sequence[tuple[bytes, bytes]], body: bytes, date: 
     seconds = time.perf_counter() - started
     app.measures.observe(LABEL, 200, seconds)
     if capture is not None:
-        capture.minutes.add(200, seconds)
+        capture.intervals.add(200, seconds)
     return response

@@ -22,7 +22,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CaptureSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """When captured predictions are flushed and how long a request may wait for it.
+    """When captured predictions are flushed and how long a request may wait for it. `stretch` is the seconds of an
+    interval of the service's counts.
 
     `rows` and `seconds`: whichever comes first. `wait` is in seconds and bounds what a flush adds to a request: 0 in
     a server that runs on between requests, more in a function that is frozen as soon as it has answered.
@@ -35,6 +36,7 @@ class CaptureSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_buffered: int = 20_000
     max_windows: int = 24
     max_pending: int = 128
+    stretch: int = 60
 
 
 class Batching(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from toolkit.serving import measures
-from toolkit.serving.minutes import MOST, Minutes
+from toolkit.serving.intervals import MOST, Intervals
 from toolkit.state.service import BOUNDS, quantile
 
 
@@ -12,27 +12,27 @@ class Clock:
         return self.now
 
 
-def test_requests_are_counted_in_their_minute_once() -> None:
+def test_requests_are_counted_in_their_interval_once() -> None:
     clock = Clock()
-    minutes = Minutes(clock)
+    intervals = Intervals(clock)
     for status, seconds in ((200, 0.001), (500, 0.2), (422, 99.0)):
-        minutes.add(status, seconds)
+        intervals.add(status, seconds)
     clock.now += 60
-    minutes.add(503, 0.0)
-    first, second = minutes.take()
-    assert (first.minute, first.requests, first.errors, sum(first.latencies)) == (10, 3, 1, 3)
-    assert (second.minute, second.requests, second.errors) == (11, 1, 1)
+    intervals.add(503, 0.0)
+    first, second = intervals.take()
+    assert (first.number, first.requests, first.errors, sum(first.latencies)) == (10, 3, 1, 3)
+    assert (second.number, second.requests, second.errors) == (11, 1, 1)
     assert first.latencies[-1] == 1
-    assert minutes.take() == ()
+    assert intervals.take() == ()
 
 
-def test_a_store_that_never_answers_costs_no_more_than_so_many_minutes() -> None:
+def test_a_store_that_never_answers_costs_no_more_than_so_many_intervals() -> None:
     clock = Clock()
-    minutes = Minutes(clock)
+    intervals = Intervals(clock)
     for _ in range(3 * MOST):
-        minutes.add(200, 0.1)
+        intervals.add(200, 0.1)
         clock.now += 60
-    assert len(minutes) == MOST
+    assert len(intervals) == MOST
 
 
 def test_the_bounds_are_those_of_the_metrics() -> None:
