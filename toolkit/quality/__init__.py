@@ -14,8 +14,8 @@ The life of a drift check, in the order of the files:
    any number of them. Counts, minima and maxima of a merge are exact whatever the order and grouping; sums are floats
    and agree within rounding.
 5. `drift.check` compares a merged profile with the baseline (`stats`: the tests and distances), and `estimate` says
-   what accuracy to expect without labels; `shape` keeps a few bars of each column for people to look at. The cost does not depend
-   on how many rows were counted.
+   what accuracy to expect without labels; `shape` keeps a few bars of each column for people to look at. The
+   cost does not depend on how many rows were counted.
 
 A column drifts when it is significant (Bonferroni over the columns) AND large (KS or total variation over a floor) AND
 larger than what the reference's own chunks show. Each of the three alone alarms wrongly: p-values on any large window,
