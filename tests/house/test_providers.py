@@ -15,11 +15,12 @@ from toolkit.domain.specs import PORTS
 def test_a_declaration_resolves(name: str) -> None:
     declared = providers.provider(name)
     assert declared.name == name
-    named = (*declared.ports.values(), *declared.registries.values(), declared.settings, declared.checks)
+    named = (*declared.ports.values(), *declared.registries.values(), *declared.emulators.values(), declared.settings,
+             declared.checks, declared.events)  # fmt: skip
     for reference in filter(None, named):
         module, _, attribute = reference.partition(":")
         assert callable(getattr(import_module(module), attribute)), reference
-    assert set(declared.ports) <= set(PORTS)
+    assert set(declared.ports) <= {*PORTS, "watches"}
 
 
 @pytest.mark.parametrize("name", providers.names())

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from toolkit.ports.secrets import Secrets
     from toolkit.ports.signer import Signer
     from toolkit.ports.store import Store
+    from toolkit.ports.watches import Watches
 
 
 class Reporter(Protocol):
@@ -99,6 +100,12 @@ class Context:
     @cached_property
     def metrics(self) -> Metrics:
         port: Metrics = self._open("metrics")
+        return port
+
+    @cached_property
+    def watches(self) -> Watches:
+        """Of the store's provider. Unsupported where it has none."""
+        port: Watches = self.opener("watches", self.bindings["store"])
         return port
 
     @cached_property

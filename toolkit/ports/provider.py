@@ -16,8 +16,9 @@ class Provider:
     `project_dir`, which bootstrap passes in); `extra` is the pip extra named when a module is missing; `claims` are
     strings of `capabilities.PROMISES`. Where somebody with rights has to make things first, `operator` is
     "module:function", `open(settings, tags) -> Operator`. `permissions` is "module:function", `of(kind, verb)` -> what
-    an action of a plan needs, in the provider's own names. `emulators` maps the name of one that plays the provider on
-    this machine to "module:function", `open(settings) -> ports.emulator.Emulator`.
+    an action of a plan needs, in the provider's own names. `events` is "module:function", `(event) -> tuple of NewData,
+    or None` for what is no event of its store; it is asked inside functions, so it is light. `emulators` maps the name
+    of one that plays the provider on this machine to "module:function", `open(settings) -> ports.emulator.Emulator`.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Provider:
     operator: str = ""
     permissions: str = ""
     checks: str = ""  # "module:function" of what doctor asks of it (`ports.checks.Checks`)
+    events: str = ""
     emulators: dict[str, str] = field(default_factory=dict)
     limits: dict[str, int] = field(default_factory=dict)  # e.g. {"function_memory_mb": 10240, "bundle_bytes": ...}
     function_auth: Literal["iam", "token"] = "iam"  # who may call a function that is not public
@@ -36,6 +38,7 @@ class Provider:
     # container registries whose login it can give: pattern of the host -> "module:function", the function being
     # `login(host, settings) -> ports.registry.Login`
     registries: dict[str, str] = field(default_factory=dict)
+    job_image: str = ""  # "module:function", `(settings) -> reference`: the image that its jobs run, if they run one
     function_python: str = "3.13"  # runtime of bundles; "host": the interpreter that runs the toolkit
 
     def permits(self, kind: str, verb: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from toolkit.domain.plan import Action, Observed
 from toolkit.ports.context import Context
-from toolkit.resources import bundle, function, route, schedule
+from toolkit.resources import bundle, function, route, schedule, watch
 
 
 class Kind(Protocol):
@@ -23,7 +23,9 @@ class Kind(Protocol):
         ...
 
 
-KINDS: dict[str, Kind] = {"bundle": bundle, "function": function, "route": route, "schedule": schedule}
+KINDS: dict[str, Kind] = {
+    "bundle": bundle, "function": function, "route": route, "schedule": schedule, "watch": watch,
+}  # fmt: skip
 
 
 def observe(ctx: Context) -> list[Observed]:

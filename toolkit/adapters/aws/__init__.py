@@ -23,6 +23,7 @@ PROVIDER = Provider(
         "functions": "toolkit.adapters.aws.functions:open_functions",
         "jobs": "toolkit.adapters.aws.jobs:open_jobs",
         "secrets": "toolkit.adapters.aws.secrets:open_secrets",
+        "watches": "toolkit.adapters.aws.watches:open_watches",
         "alerts": "toolkit.adapters.aws.alerts:open_alerts",
         "metrics": "toolkit.adapters.aws.metrics:open_metrics",
     },
@@ -30,6 +31,7 @@ PROVIDER = Provider(
     registries={
         r"\d{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?": "toolkit.adapters.aws.registry:login",
     },
+    job_image="toolkit.adapters.aws.jobs:image",
     claims=frozenset(
         {
             "store.read", "store.write", "store.create", "store.swap", "store.files", "store.uri",
@@ -43,6 +45,7 @@ PROVIDER = Provider(
     operator="toolkit.adapters.aws.operator.bootstrap:open_operator",
     permissions="toolkit.adapters.aws.permissions:of",
     checks="toolkit.adapters.aws.doctor:check",
+    events="toolkit.adapters.aws.events:new_data",
     emulators={
         "moto": "toolkit.adapters.aws.emulators:moto",
         "ministack": "toolkit.adapters.aws.emulators:ministack",

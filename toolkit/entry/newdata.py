@@ -1,0 +1,58 @@
+"""New data in the store: at most one retrain for each content of an object, however often and in whatever order it is
+told. A function does not train: it asks the journal of triggers, and submits a job for what that accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from toolkit.bootstrap import providers
+from toolkit.bootstrap.context import from_runtime, runtime
+from toolkit.domain import times
+from toolkit.domain.newdata import NewData
+from toolkit.domain.specs import Runtime
+from toolkit.entry.drift import ask_for_retrain
+from toolkit.ports.context import Context
+from toolkit.state.triggers import Triggers
+
+
+def on_event(event: Mapping[str, Any]) -> dict[str, Any] | None:
+    """{"new_data": [{"uri", "version", "retrain": job or "", "why": why there is none}]}; None for any other event."""
+    told = runtime()
+    found = _read(event, told)
+    if found is None:
+        return None
+    ctx, told = from_runtime()
+    return {"new_data": [_trigger(ctx, told, data) for data in found]}
+
+
+def _read(event: Mapping[str, Any], told: Runtime) -> tuple[NewData, ...] | None:
+    """By whichever of the target's providers knows the event."""
+    for name in sorted({binding.provider for binding in told.ports.values()}):
+        if declared := providers.provider(name).events:
+            module, _, attribute = declared.partition(":")
+            found: tuple[NewData, ...] | None = getattr(import_module(module), attribute)(event)
+            if found is not None:
+                return found
+    return None
+
+
+def _trigger(ctx: Context, told: Runtime, data: NewData) -> dict[str, str]:
+    answer = {"uri": data.uri, "version": data.version, "retrain": "", "why": ""}
+    policy = ctx.project.retrain
+    if not policy.on_new_data:
+        return {**answer, "why": "retrain.on_new_data is off"}
+    asked = Triggers(ctx.store, told.model).request(
+        data.reason,
+        "",
+        actor=ctx.actor,
+        time=ctx.clock(),
+        cooldown_seconds=times.seconds(policy.cooldown),
+        max_per_month=policy.max_runs_per_month,
+    )
+    if not asked.accepted:
+        return {**answer, "why": asked.why}
+    if asked.decision:
+        return {**answer, "why": f"decided already: {asked.decision}"}
+    return {**answer, "retrain": ask_for_retrain(ctx, told, "", reason=data.reason)}
