@@ -31,20 +31,16 @@ def configure(shop: Shop, monkeypatch: pytest.MonkeyPatch, **policy: Any) -> Non
     for name, value in runtime(shop.ctx, endpoint="shop", model="shop", config=True).items():
         monkeypatch.setenv(name, value)
     # The events are S3's; the provider that reads them is one of the target's.
-    told = newdata.providers.provider("aws").events
-    memory = newdata.providers.provider("memory")
-    monkeypatch.setattr(newdata.providers, "provider", lambda name: _with(memory, told))
+    reads = replace(providers.provider("memory"), events=providers.provider("aws").events)
+    monkeypatch.setattr(providers, "provider", lambda name: reads)
     submitted: list[str] = []
-    monkeypatch.setattr(
-        newdata, "ask_for_retrain", lambda ctx, told, window, reason: submitted.append(reason) or reason
-    )
+
+    def submit(ctx: Context, told: Runtime, window: str, reason: str) -> str:
+        submitted.append(reason)
+        return reason
+
+    monkeypatch.setattr(newdata, "ask_for_retrain", submit)
     shop.told.said = submitted
-
-
-def _with(provider: Any, events: str) -> Any:
-    from dataclasses import replace
-
-    return replace(provider, events=events)
 
 
 def asked(event: dict[str, Any]) -> list[dict[str, str]]:
