@@ -32,6 +32,14 @@ def logins(ctx: Context) -> Logins:
     return login
 
 
+def job_image(ctx: Context) -> str:
+    """Where the jobs of the target look for their image, "" where they need none."""
+    binding = ctx.bindings["jobs"]
+    declared = ctx.provider("jobs")
+    module, _, attribute = declared.job_image.partition(":")
+    return str(getattr(importlib.import_module(module), attribute)(binding.settings)) if module else ""
+
+
 def _offered(host: str) -> list[tuple[Provider, str]]:
     every = [providers.provider(name) for name in providers.names()]
     return [(p, reference) for p in every for form, reference in p.registries.items() if re.fullmatch(form, host)]

@@ -12,7 +12,7 @@ import pytest
 from tests.adapters.aws import cloud, operator_site
 from toolkit.adapters.aws.client import client
 from toolkit.adapters.aws.job_words import NAME
-from toolkit.adapters.aws.jobs import BatchJobs, open_jobs
+from toolkit.adapters.aws.jobs import BatchJobs, image, image_tag, open_jobs
 from toolkit.adapters.aws.logs import Streams
 from toolkit.adapters.aws.names import Names
 from toolkit.adapters.aws.store import open_store
@@ -327,3 +327,8 @@ def test_a_job_that_is_deleted_can_be_submitted_anew(jobs: Jobs) -> None:
 def test_a_failed_job_says_its_last_line(jobs: Jobs) -> None:
     spec = submitted(jobs, probe("print=about to fail", "error=the reason", "exit=7"))
     assert ended(jobs, spec).reason == "exit code 7: the reason"
+
+
+def test_the_image_is_this_versions_in_the_targets_repository_unless_the_settings_name_one(settings: Settings) -> None:
+    assert image(settings).endswith(f"/{Names(settings['stem']).repository}:{image_tag()}")
+    assert image({**settings, "image": "registry.example/team/jobs:1"}) == "registry.example/team/jobs:1"

@@ -180,7 +180,7 @@ class BatchJobs:
     def _registered(self, spec: JobSpec, size: sizes.Size) -> str:
         """The ARN of the definition; registered if nobody has."""
         place = Place(
-            image=self._settings["image"] or self._image(),
+            image=image(self._settings),
             job_role=self._identity.role(self._own.job_role(spec.tags)),
             start_role=self._identity.role(self._own.role("start")),
             group=self._own.job_group,
@@ -199,9 +199,6 @@ class BatchJobs:
     @cached_property
     def _identity(self) -> Identity:
         return Identity.of(self._settings["region"], self._settings["services_endpoint"])
-
-    def _image(self) -> str:
-        return f"{self._identity.registry(self._batch.meta.region_name)}/{self._own.repository}:{image_tag()}"
 
     def _find(self, name: str) -> Job:
         names.check_resource("job", name)
@@ -247,6 +244,15 @@ class BatchJobs:
 
 
 _MANAGED = {"managed-by": "toolkit"}
+
+
+def image(settings: Settings) -> str:
+    """The reference of what jobs run: what the settings name, or this version's in the target's own repository."""
+    if settings["image"]:
+        return str(settings["image"])
+    region, endpoint = settings["region"], settings["services_endpoint"]
+    host = Identity.of(region, endpoint).registry(client("batch", region, endpoint).meta.region_name)
+    return f"{host}/{Names(settings['stem']).repository}:{image_tag()}"
 
 
 def image_tag() -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from toolkit.cli.common import Session, options, short, table
+from toolkit.domain.errors import ConfigError
 
 if TYPE_CHECKING:
     from toolkit.lifecycle.image import ImageInfo
@@ -52,17 +53,20 @@ def build(session: Session, output: Path | None, **what: Any) -> None:
 
 
 @command.command()
-@click.argument("reference")
+@click.argument("reference", default="")
 @click.option("--kind", type=KINDS, default="serve", show_default=True, help="Which of the images built here.")
 @click.option("--from", "source", type=click.Path(path_type=Path), help="Another layout folder or archive.")
 @click.option("--plain-http", is_flag=True, help="The registry speaks HTTP (on this machine it may anyway).")
 @options
 def push(session: Session, reference: str, kind: str, source: Path | None, plain_http: bool) -> None:
-    """Push the image to REFERENCE (registry/team/name:tag), only what it lacks."""
-    from toolkit.bootstrap.registries import logins
+    """Push the image to REFERENCE (registry/team/name:tag), only what it lacks. Jobs: where the target looks for it."""
+    from toolkit.bootstrap.registries import job_image, logins
     from toolkit.lifecycle import image
 
     ctx = session.context
+    reference = reference or (job_image(ctx) if kind == "job" else "")
+    if not reference:
+        raise ConfigError("where to?", hint=f"toolkit image push registry.example/team/name:tag --kind {kind}")
     given = _from(session, source)
     done = image.push(ctx, reference, kind, given, logins=logins(ctx), plain_http=plain_http)
     session.emit("image.push.v1", {"reference": reference, **_counts(done)}, lambda: _pushed(reference, done))
@@ -103,7 +107,7 @@ def _built(made: ImageInfo) -> str:
             table(("layer", "digest", ""), rows),
             f"{made.name}  {made.digest}",
             f"{made.path}  {_megabytes(made.size)}, Python {made.python}, {made.architecture}",
-            f"next: toolkit image push REGISTRY/{made.name}{' --kind job' if made.kind == 'job' else ''}",
+            f"next: toolkit image push {'--kind job' if made.kind == 'job' else f'REGISTRY/{made.name}'}",
         ]
     )
 
