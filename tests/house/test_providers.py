@@ -16,7 +16,7 @@ def test_a_declaration_resolves(name: str) -> None:
     declared = providers.provider(name)
     assert declared.name == name
     named = (*declared.ports.values(), *declared.registries.values(), *declared.emulators.values(), declared.settings,
-             declared.checks, declared.events)  # fmt: skip
+             declared.checks, declared.events, declared.operator, declared.permissions)  # fmt: skip
     for reference in filter(None, named):
         module, _, attribute = reference.partition(":")
         assert callable(getattr(import_module(module), attribute)), reference

@@ -32,6 +32,7 @@ from toolkit.adapters.aws.policies import Site, Statement
 from toolkit.adapters.aws.store import S3Store
 from toolkit.bootstrap import open_context
 from toolkit.domain.errors import AlreadyExists, PermissionDenied
+from toolkit.domain.newdata import WatchSpec
 from toolkit.domain.specs import JobSpec, JobStatus
 from toolkit.lifecycle import deploy, find, naming
 from toolkit.state.blobs import Blobs
@@ -261,10 +262,13 @@ def _particulars(stage: Stage) -> None:
             jobs.submit(JobSpec(name=f"larger-{role}", memory_mb=larger, tags={"step": "none"}))
             if role == "deployer":
                 _stop_no_job(jobs)
+            assert list(open_context(stage.folder, target="prod").watches.list()) == []
             _store_of(stage).delete("cache/runs/part-0.bin")
             _store_of(stage).delete("tail/runs/0")
     with stage.cast.acting("deployer"):
         _store_of(stage).delete("captures/prod/churn/0")
+        ctx = open_context(stage.folder, target="prod")
+        ctx.watches.put(WatchSpec(name="probe", prefix="data/", function=naming.function_name(ctx, "drift-check")))
         metrics: Any = open_context(stage.folder, target="prod").metrics
         metrics._make_stream({"logGroupName": SITE.metrics_group, "logStreamName": "of another day"})
     root = stage.cast.client("", "secretsmanager")

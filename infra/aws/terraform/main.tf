@@ -616,6 +616,12 @@ resource "aws_iam_role_policy" "retrain_role" {
         Action   = ["scheduler:ListSchedules"]
         Resource = ["*"]
       },
+      {
+        Sid      = "SeeWatches"
+        Effect   = "Allow"
+        Action   = ["s3:GetBucketNotification"]
+        Resource = ["arn:${data.aws_partition.current.partition}:s3:::${var.bucket}"]
+      },
     ]
   })
 }
@@ -924,6 +930,12 @@ resource "aws_iam_role_policy" "deployer_role" {
         Resource = ["*"]
       },
       {
+        Sid      = "SeeWatches"
+        Effect   = "Allow"
+        Action   = ["s3:GetBucketNotification"]
+        Resource = ["arn:${data.aws_partition.current.partition}:s3:::${var.bucket}"]
+      },
+      {
         Sid    = "Functions"
         Effect = "Allow"
         Action = [
@@ -942,7 +954,7 @@ resource "aws_iam_role_policy" "deployer_role" {
         Resource = ["arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:log-group:/aws/lambda/${var.stem}-*"]
       },
       {
-        Sid    = "OpenUrls"
+        Sid    = "LetCall"
         Effect = "Allow"
         Action = [
           "lambda:AddPermission",
@@ -950,6 +962,12 @@ resource "aws_iam_role_policy" "deployer_role" {
           "lambda:UpdateFunctionUrlConfig",
         ]
         Resource = ["arn:${data.aws_partition.current.partition}:lambda:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:function:${var.stem}-*"]
+      },
+      {
+        Sid      = "Watches"
+        Effect   = "Allow"
+        Action   = ["s3:PutBucketNotification"]
+        Resource = ["arn:${data.aws_partition.current.partition}:s3:::${var.bucket}"]
       },
       {
         Sid    = "Schedules"

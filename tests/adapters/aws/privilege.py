@@ -98,6 +98,8 @@ MISSING = "(a key that is not there)"  # told by a 404 only to those who may lis
 BUCKET_ACTIONS = {
     "ListObjectsV2": "ListBucket", "HeadBucket": "ListBucket", MISSING: "ListBucket",
     "GetBucketVersioning": "GetBucketVersioning", "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+    "GetBucketNotificationConfiguration": "GetBucketNotification",
+    "PutBucketNotificationConfiguration": "PutBucketNotification",
 }  # fmt: skip
 # Operations that are allowed by an action of another name, and those that nobody has to be allowed.
 RENAMED = {("lambda", "Invoke"): "InvokeFunction"}

@@ -209,6 +209,7 @@ def _redeploys(site: Site) -> tuple[Statement, ...]:
         ),
         Statement("SeeSchedules", ("scheduler:GetSchedule",), (_schedules(site),), "the drift check's schedule"),
         Statement("FindSchedules", ("scheduler:ListSchedules",), ANY, "AWS knows no resource for it"),
+        Statement("SeeWatches", ("s3:GetBucketNotification",), (site.bucket_arn,), "who is told of new data"),
     )  # fmt: skip
 
 
@@ -225,9 +226,10 @@ def _deploys(site: Site) -> tuple[Statement, ...]:
         ),
         Statement("LogRetention", ("logs:PutRetentionPolicy",), (_function_group(site),), "logs live for so long"),
         Statement(
-            "OpenUrls", ("lambda:AddPermission", "lambda:RemovePermission", "lambda:UpdateFunctionUrlConfig"),
-            (site.functions,), 'serve.auth = "public", and back',
+            "LetCall", ("lambda:AddPermission", "lambda:RemovePermission", "lambda:UpdateFunctionUrlConfig"),
+            (site.functions,), 'serve.auth = "public", and back; S3 may call the drift check',
         ),
+        Statement("Watches", ("s3:PutBucketNotification",), (site.bucket_arn,), "S3 tells the drift check of new data"),
         Statement(
             "Schedules", ("scheduler:CreateSchedule", "scheduler:UpdateSchedule"), (_schedules(site),),
             "the drift check's schedule",

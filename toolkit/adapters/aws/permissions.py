@@ -21,6 +21,9 @@ TABLE: dict[tuple[str, str], tuple[str, ...]] = {
     ("schedule", "create"): ("iam:PassRole", "scheduler:CreateSchedule", "scheduler:GetSchedule"),
     ("schedule", "update"): ("iam:PassRole", "scheduler:GetSchedule", "scheduler:UpdateSchedule"),
     ("schedule", "delete"): ("scheduler:DeleteSchedule",),
+    ("watch", "create"): ("lambda:AddPermission", "s3:GetBucketNotification", "s3:PutBucketNotification"),
+    ("watch", "update"): ("lambda:AddPermission", "s3:GetBucketNotification", "s3:PutBucketNotification"),
+    ("watch", "delete"): ("s3:GetBucketNotification", "s3:PutBucketNotification"),
 }  # fmt: skip
 
 
