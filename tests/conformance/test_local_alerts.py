@@ -44,33 +44,33 @@ class TestLocalAlerts(AlertsSuite):
         return []
 
     @pytest.fixture
-    def server(self, bodies: list[dict[str, object]]) -> Iterator[str]:
+    def listener(self, bodies: list[dict[str, object]]) -> Iterator[str]:
         over = threading.Event()
         handler = type("Receiver", (_Receiver,), {"bodies": bodies, "over": over})
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        listener = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        thread = threading.Thread(target=listener.serve_forever, args=(0.02,))
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://127.0.0.1:{listener.server_port}"
         over.set()
-        server.shutdown()
+        listener.shutdown()
         thread.join()
-        server.server_close()
+        listener.server_close()
 
     @pytest.fixture
     def received(self, bodies: list[dict[str, object]]) -> Received:
         return lambda: [str(body["incident"]) for body in bodies]
 
     @pytest.fixture
-    def alerts(self, tmp_path: Path, server: str) -> Alerts:
-        return open_alerts({"host": str(tmp_path), "webhooks": [f"{server}/good"]})
+    def alerts(self, tmp_path: Path, listener: str) -> Alerts:
+        return open_alerts({"host": str(tmp_path), "webhooks": [f"{listener}/good"]})
 
     @pytest.fixture
-    def broken(self, tmp_path: Path, server: str, received: Received) -> Broken:
+    def broken(self, tmp_path: Path, listener: str, received: Received) -> Broken:
         secrets = open_secrets({"host": str(tmp_path)})
-        secrets.put("hook", f"{server}/fails/SECRET")
+        secrets.put("hook", f"{listener}/fails/SECRET")
         webhooks = [
-            f"{server}/good/SECRET",
-            f"{server}/slow/SECRET",
+            f"{listener}/good/SECRET",
+            f"{listener}/slow/SECRET",
             "secret:hook",
             "secret:not-there",
             "http://127.0.0.1:9/SECRET",
