@@ -41,6 +41,7 @@ START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 NOWHERE = "http://127.0.0.1:9"  # where nothing listens
 KEY = "emulator"  # of a provider's settings
+ELSEWHERE = "emulator_address"  # where it is, when something else has started it
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +98,9 @@ class Place:
 def connected(provider: Provider, settings: Mapping[str, Any], directory: Path, target: str) -> dict[str, Any]:
     """The settings of a target's provider, led to its emulator if it has one."""
     chosen = find(provider, settings)
-    return chosen.connect(settings, Place(directory, target, provider.name).address) if chosen else dict(settings)
+    if not chosen:
+        return dict(settings)
+    return chosen.connect(settings, settings.get(ELSEWHERE) or Place(directory, target, provider.name).address)
 
 
 def find(provider: Provider, settings: Mapping[str, Any]) -> Emulator | None:
@@ -124,10 +127,10 @@ def played(provider: Provider, emulator: Emulator, python: str) -> Provider:
 
 
 def emulated(ctx: Context) -> dict[str, tuple[Emulator, Place]]:
-    """The emulators that ports of the target need, by provider."""
+    """The emulators that ports of the target need and `start` starts, by provider."""
     found = {}
     for name, settings in sorted({b.provider: b.settings for b in ctx.bindings.values()}.items()):
-        if chosen := find(providers.provider(name), settings):
+        if not settings.get(ELSEWHERE) and (chosen := find(providers.provider(name), settings)):
             found[name] = (chosen, Place(ctx.directory, ctx.target, name))
     return found
 
@@ -136,7 +139,7 @@ def guarded(open_port: Callable[[str, Binding], Any], directory: Path, target: s
     """`open_port`, which for a port of an emulated provider first sees that its emulator runs. Unavailable."""
 
     def opened(port: str, binding: Binding) -> Any:
-        if binding.settings.get(KEY):
+        if binding.settings.get(KEY) and not binding.settings.get(ELSEWHERE):
             require(directory, target, binding.provider)
         return open_port(port, binding)
 

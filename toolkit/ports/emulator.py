@@ -19,12 +19,14 @@ class Emulator:
     `connect(settings, address)` gives the settings with which ports and the operator's half reach it, and sees to it
     that they do so with the emulator's fixed credentials, whatever the user has. `prepare(settings)`, called after the
     operator's half, makes what is neither that nor made by deploying (the image of the jobs, pushed once). `lacks` are
-    claims of the provider that this emulator does not keep.
+    claims of the provider that this emulator does not keep. `environment(address)` leads other programs there: the
+    variables that the provider's own tools read.
     """
 
     name: str
     command: tuple[str, ...]
     connect: Callable[[Settings, str], dict[str, Any]]
+    environment: Callable[[str], dict[str, str]] = lambda address: {}
     prepare: Callable[[Settings], None] = lambda settings: None
     home: bool = False
     lacks: frozenset[str] = frozenset()

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 from toolkit.domain.names import resource, stem
 
+EMULATED_REGION = "us-east-1"  # of an emulator, where none is chosen
+
 # Whom a role is for. A job that trains runs a person's code and may touch state only; one that retrains also deploys.
 # "start" is what Fargate is before a job's container runs: it pulls the image and writes the log.
 # "deployer" is taken on by whoever runs the command line.

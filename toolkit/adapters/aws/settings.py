@@ -7,11 +7,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from toolkit.adapters.aws.names import ROLES, bucket
+from toolkit.adapters.aws.names import EMULATED_REGION, ROLES, bucket
 from toolkit.domain import names
 from toolkit.domain.errors import ConfigError
 
-EMULATED_REGION = "us-east-1"
 MAX_PREFIX = 100  # S3 keys have 1,024 bytes, ours up to 900
 
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+")
@@ -30,6 +29,7 @@ class AwsSettings(BaseModel):
     emulator: Literal["", "moto", "ministack"] = Field(
         "", description="play AWS on this machine: `toolkit dev` starts it"
     )
+    emulator_address: str = Field("", description="where the emulator is, when something else has started it (tests)")
     stem: str = Field("", description="what the names of all that belongs to the target begin with")
     region: str = Field("", description="where the bucket and all else are; default: the AWS profile's own region")
     bucket: str = Field("", description="the bucket that is the database; your operator makes it once")
@@ -89,7 +89,7 @@ class AwsSettings(BaseModel):
         except ConfigError as error:
             raise ValueError(error.message) from error
 
-    @field_validator("endpoint", "services_endpoint")
+    @field_validator("endpoint", "services_endpoint", "emulator_address")
     @classmethod
     def _a_url(cls, value: str) -> str:
         if value and not _URL.fullmatch(value):
