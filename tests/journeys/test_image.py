@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import urllib.request
@@ -87,8 +88,15 @@ def test_a_base_in_the_registry(project: Path, registry: Server, shell: Shell) -
 def test_a_dockerfile_for_those_who_want_one(project: Path, shell: Shell) -> None:
     found = shell.ok("image dockerfile --base oci:base --output docker --json", project).data
     assert found["files"] == ["Dockerfile", "dependencies", "model", "toolkit"]
-    assert (project / "docker" / "model" / "model" / "manifest.json").is_file()
-    assert "ENTRYPOINT" in (project / "docker" / "Dockerfile").read_text()
+    model = {path.name for path in (project / "docker" / "model" / "model").iterdir()}
+    assert "manifest.json" in model
+    assert len(model & {"model.onnx", "compiled"}) == 1  # one form of it, as in the function's bundle
+    text = (project / "docker" / "Dockerfile").read_text()
+    copied = re.findall(r"^COPY --chown=0:0 (\S+) (\S+)$", text, re.M)
+    assert sorted(source for source, _ in copied) == ["dependencies/", "model/", "toolkit/"]
+    assert all(any((project / "docker" / source).iterdir()) for source, _ in copied)
+    start = json.loads(re.findall(r"^ENTRYPOINT (.*)$", text, re.M)[0])[-1]
+    assert any((project / "docker" / source / start.removeprefix(to)).is_file() for source, to in copied)
 
 
 MISTAKES = {

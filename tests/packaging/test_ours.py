@@ -95,3 +95,12 @@ def test_hidden_files_and_leftovers_stay_behind(tmp_path: Path, own_cache: Path)
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     assert sorted(ours.layer(tmp_path, [], None)) == ["app.py", "pages/a.html"]
+
+
+def test_what_starts_a_container_is_in_no_zip(tmp_path: Path, own_cache: Path) -> None:
+    """Nor the modules that only it leads to: they import a server that a function does not carry."""
+    (tmp_path / "app.py").write_text("from toolkit.domain import names\n")
+    (tmp_path / "serve.py").write_text("from toolkit.serving import connection\n")
+    zipped, image = ours.layer(tmp_path, [], None), ours.layer(tmp_path, [], None, container=True)
+    assert image.keys() - zipped.keys() >= {"serve.py", "toolkit/serving/connection.py"}
+    assert "toolkit/domain/names.py" in zipped

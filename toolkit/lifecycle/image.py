@@ -20,7 +20,7 @@ import msgspec
 from toolkit.domain import digest, times
 from toolkit.domain.errors import ConfigError, NotFound
 from toolkit.domain.records import ModelVersion
-from toolkit.lifecycle import access, find, trust
+from toolkit.lifecycle import access, compiled, find, trust
 from toolkit.lifecycle.naming import endpoint
 from toolkit.lifecycle.runtime import runtime
 from toolkit.packaging.bundle import BundleSpec
@@ -230,7 +230,9 @@ class _Loading:
 
 def _serve(ctx: Context, wanted: Wanted, under: Built, offers: bases.Base, version: ModelVersion) -> ImageSpec:
     blobs, serve = Blobs(ctx.store), ctx.project.serve
-    model_files = {role: blobs.get(held) for role, held in find.manifest(ctx, version).files.items()}
+    manifest = find.manifest(ctx, version)
+    choice = compiled.choose(ctx, manifest)
+    model_files = {role: blobs.get(held) for role, held in compiled.files(manifest, choice).items()}
     bundle = BundleSpec(
         function="inference",
         python=offers.version,
@@ -238,6 +240,7 @@ def _serve(ctx: Context, wanted: Wanted, under: Built, offers: bases.Base, versi
         providers=tuple(sorted({binding.provider for binding in ctx.bindings.values()})),
         requirements=(*serve.requirements, *access.requirements(ctx)),
         model_files={"manifest.json": blobs.get(version.digest), **model_files},
+        compiled=choice.compiled,
     )
     values: dict[str, Any] = {
         "limits": {"max_rows": serve.max_rows, "max_body": times.megabytes(serve.max_body) * 1024**2},

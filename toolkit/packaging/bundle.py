@@ -35,7 +35,7 @@ class BundleSpec:
     adapters go in. `requirements`: packages beyond the function's own set (`contents.NEEDS`). `model_files`: name under
     model/ -> content. `extra_files`: name at the root -> content. `folder`: where app.py lies, by default the shipped
     function. `compiled`: the model needs neither numpy nor onnxruntime (`contents.COMPILED`). Limits in bytes, 0 for
-    none.
+    none. `container`: the parts are those of an image, whose server starts them.
     """
 
     function: str
@@ -47,6 +47,7 @@ class BundleSpec:
     extra_files: Mapping[str, Content] = field(default_factory=dict)
     folder: Path | None = None
     compiled: bool = False
+    container: bool = False
     limit_unpacked: int = 0
     limit_packed: int = 0
 
@@ -110,7 +111,7 @@ def parts(spec: BundleSpec) -> Parts:
     wanted, around = contents.requirements(spec.function, spec.providers, spec.requirements, compiled=spec.compiled)
     text = wheels.resolved(wanted, around, spec.python, spec.platform)
     site = wheels.layer(text, spec.python, spec.platform, by)
-    own = ours.layer(spec.folder or _shipped(spec.function), spec.providers, by)
+    own = ours.layer(spec.folder or _shipped(spec.function), spec.providers, by, container=spec.container)
     fresh = _fresh(spec)
     distributions = sbom.packages(site)
     model = {name.partition("/")[2]: data for name, data in fresh.items() if name.startswith(f"{MODEL}/")}

@@ -2,6 +2,7 @@
 
 Imports inside functions are followed too, so nothing that can be imported is missing; those under TYPE_CHECKING are
 not. An adapter is opened by name, so the folder of every bound provider is taken whole. Cost of a new module: none.
+`serve.py` starts a function in a container, with a server that only images carry: no zip has it, nor what it leads to.
 
 Files are read once: what a layer is named by is what it holds, also while someone is editing.
 """
@@ -23,19 +24,25 @@ PACKAGE = Path(toolkit.__file__).parent
 _NAME = PACKAGE.name
 # packages whose modules are imported by a name that a table holds: taken whole, as adapters are
 BY_NAME = frozenset({f"{_NAME}.serving.protocols"})
+CONTAINER_ENTRY = "serve.py"
 _LEFT_OUT = frozenset({"__pycache__", "_shipped", "py.typed"})
 
 Files = Mapping[str, bytes]
 
 
-def layer(function: Path, providers: Iterable[str], by: Interpreter | None) -> dict[str, Member]:
+def layer(
+    function: Path, providers: Iterable[str], by: Interpreter | None, *, container: bool = False
+) -> dict[str, Member]:
     """Members of a bundle: the function's files at the root, our modules under toolkit/, bytecode where `by` is given.
+    `container`: with what starts it in an image.
 
     Raises ConfigError: no app.py, a syntax error, a key in a file.
     """
     own, package, adapters = read(function), read(PACKAGE, f"{_NAME}/"), sorted(providers)
     if "app.py" not in own:
         raise ConfigError(f"{function} is no function: it has no app.py")
+    if not container:
+        own.pop(CONTAINER_ENTRY, None)
     secrets = [str(found) for name, data in own.items() if (found := scan.secret(name, data))]
     if secrets:
         raise ConfigError(f"{function} would carry secrets: {'; '.join(secrets)}", hint="toolkit secrets set NAME")

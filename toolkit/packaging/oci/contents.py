@@ -51,7 +51,7 @@ def serve(spec: BundleSpec) -> Content:
     """The bundle's parts and a server. Raises what `bundle.parts` raises."""
     given = {contents.name_of(requirement) for requirement in spec.requirements}
     server = [f"{name}=={_version(name, 'serve')}" for name in SERVER if name not in given]
-    made = bundle.parts(replace(spec, requirements=(*spec.requirements, *server)))
+    made = bundle.parts(replace(spec, requirements=(*spec.requirements, *server), container=True))
     groups = (Group("dependencies", made.site), Group("toolkit", made.own), Group("model", made.fresh))
     return Content(groups, made.packages, made.warnings)
 
