@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import msgspec
 import pytest
 
+from tests.serving import endpoints
 from tests.serving.endpoints import ROW, Files
 from tests.serving.signed import BEFORE, NOW, Bucket, Key, release
+from toolkit.domain import codec, digest
 from toolkit.domain.errors import Corrupt, NotFound, Untrusted
+from toolkit.domain.records import ModelManifest
 from toolkit.domain.trust import TrustRoot
 from toolkit.ports.store import OVERWRITE, Store
-from toolkit.serving import session
+from toolkit.serving import engine, session
 from toolkit.serving.source import Source, first
 from toolkit.state import keys
 
@@ -34,6 +38,26 @@ def test_what_was_signed_and_released_is_served(bucket: Bucket, binary_files: Fi
     assert model.digest == binary_files.digest
     assert model.predict(columns()).labels == ["late"] or model.predict(columns()).labels == ["on time"]
     assert "card" not in model.files, "what nobody serves is not fetched"
+
+
+@pytest.mark.parametrize(
+    ("here", "taken", "left"), [(True, "model.onnx", "compiled"), (False, "compiled", "model.onnx")]
+)
+def test_one_form_of_the_model_is_fetched(
+    bucket: Bucket, regression_files: Files, monkeypatch: pytest.MonkeyPatch, here: bool, taken: str, left: str
+) -> None:
+    """The graph where onnxruntime is, the compiled form where it is not; the other one is no request."""
+    signature = codec.decode(regression_files.files["manifest.json"], ModelManifest).signature
+    files = {"model.onnx": regression_files.files["model.onnx"], "compiled": b"not a program"}
+    both = endpoints.packed(signature, files)
+    made = bucket.register(both, 1)
+    counting = Counting(bucket.store)
+    monkeypatch.setattr(engine, "find_spec", lambda name: here or None)
+    source = Bucket(counting, bucket.key).source()
+    with nullcontext() if here else pytest.raises(Corrupt):
+        source.load(made)
+    assert keys.blob(digest.of_bytes(both.files[taken])) in counting.asked
+    assert keys.blob(digest.of_bytes(both.files[left])) not in counting.asked
 
 
 def test_before_anything_was_released_it_says_so(bucket: Bucket) -> None:
@@ -103,8 +127,6 @@ def test_another_model_under_a_signed_digest_is_refused(bucket: Bucket, binary_f
 
 @pytest.mark.parametrize("name", ["manifest.json", "model.onnx"])
 def test_other_bytes_in_a_blob_are_refused(bucket: Bucket, binary_files: Files, name: str) -> None:
-    from toolkit.domain import digest
-
     made = bucket.register(binary_files, 1)
     data = bytearray(binary_files.files[name])
     data[len(data) // 2] ^= 1

@@ -7,7 +7,7 @@ used: a compiled model needs neither onnxruntime nor numpy.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib.util import find_spec
 from typing import Any, Protocol
 
@@ -30,14 +30,20 @@ class Engine(Protocol):
     def row(self, row: Sequence[Any]) -> Answers: ...
 
 
+def form(roles: Collection[str]) -> str:
+    """The role of the form that this process computes with: the graph, or the compiled form where that is alone or
+    where there is no onnxruntime (a model from the bucket has both)."""
+    return GRAPH if GRAPH in roles and (PROGRAM not in roles or find_spec("onnxruntime")) else PROGRAM
+
+
 def opened(files: dict[str, bytes], signature: Signature) -> Engine:
-    """The graph, or the compiled form where that is alone or where this process has no onnxruntime (a model from the
-    bucket has both). Both are taken out of `files` (role -> verified bytes).
+    """The engine of `form`. Both forms are taken out of `files` (role -> verified bytes).
 
     Raises Corrupt (neither is there, or it is not of this signature), MissingExtra.
     """
+    chosen = form(files)
     onnx, program = files.pop(GRAPH, None), files.pop(PROGRAM, None)
-    if onnx is not None and (program is None or find_spec("onnxruntime")):
+    if onnx is not None and chosen == GRAPH:
         from toolkit.serving import graph, session
 
         graph.check(onnx)

@@ -19,6 +19,7 @@ from toolkit.domain.errors import Corrupt, NotFound, Untrusted
 from toolkit.domain.records import ModelManifest, Release
 from toolkit.domain.trust import MODEL, Expected, TrustRoot
 from toolkit.ports.store import Store
+from toolkit.serving import engine
 from toolkit.serving.model import MANIFEST, Model, load
 from toolkit.state.blobs import Blobs
 from toolkit.state.releases import Releases
@@ -80,7 +81,8 @@ class Source:
         Signatures(self._store, release.model_digest).verified(root, expected, now=self._clock())
 
     def _files(self, manifest: ModelManifest) -> dict[str, bytes]:
-        wanted = {role: name for role, name in manifest.files.items() if role not in NOT_SERVED}
+        unused = NOT_SERVED | ({engine.GRAPH, engine.PROGRAM} - {engine.form(manifest.files)})
+        wanted = {role: name for role, name in manifest.files.items() if role not in unused}
         if sum(manifest.sizes.get(role, 0) for role in wanted) > MAX_BYTES:
             raise Corrupt(f"the files of the model are over {MAX_BYTES >> 20} MiB")
         blobs = Blobs(self._store)
