@@ -12,9 +12,9 @@ from toolkit.entry.drift import application, on_event
 _http = Mangum(application(), lifespan="off")
 
 
-def handler(event: dict[str, Any], context: Any) -> Any:
-    if event.get("source") == "toolkit.schedule":
-        return on_event(event)
-    if "requestContext" not in event and (answer := newdata.on_event(event)) is not None:
+def handler(event: Any, context: Any) -> Any:
+    if isinstance(event, dict) and "requestContext" in event:
+        return _http(event, context)
+    if isinstance(event, dict) and (answer := newdata.on_event(event)) is not None:
         return answer
-    return _http(event, context)
+    return on_event(event)

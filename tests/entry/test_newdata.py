@@ -13,9 +13,10 @@ from tests.lifecycle.shop import Shop, make_shop
 from toolkit.bootstrap import providers
 from toolkit.domain.config import RetrainConfig
 from toolkit.domain.specs import Runtime
-from toolkit.entry import newdata
+from toolkit.entry import drift, newdata
 from toolkit.lifecycle.runtime import runtime
 from toolkit.ports.context import Context
+from toolkit.state.triggers import Trigger
 
 
 @pytest.fixture
@@ -35,11 +36,11 @@ def configure(shop: Shop, monkeypatch: pytest.MonkeyPatch, **policy: Any) -> Non
     monkeypatch.setattr(providers, "provider", lambda name: reads)
     submitted: list[str] = []
 
-    def submit(ctx: Context, told: Runtime, window: str, reason: str) -> str:
-        submitted.append(reason)
-        return reason
+    def submit(ctx: Context, told: Runtime, trigger: Trigger) -> str:
+        submitted.append(trigger.reason)
+        return trigger.reason
 
-    monkeypatch.setattr(newdata, "ask_for_retrain", submit)
+    monkeypatch.setattr(drift, "_submitted", submit)
     shop.told.said = submitted
 
 

@@ -50,6 +50,19 @@ def test_the_budget_is_per_month(store: MemoryStore) -> None:
     assert not ask(store, "w5", at(5), max_per_month=0).accepted
 
 
+def test_hours_are_reserved_until_it_is_known_what_a_run_took(store: MemoryStore) -> None:
+    triggers = Triggers(store, "flights")
+    first = ask(store, "w1", at(0), hours=2.0, max_hours=3.0)
+    assert first.accepted
+    refused = ask(store, "w2", at(1), hours=2.0, max_hours=3.0)
+    assert refused.why == "budget: 2.0 of 3 hours are spent in 2026-01, and a run may take 2"
+    triggers.conclude(first, "promoted", "better", actor="tick", time=NOW, hours=0.5)
+    assert ask(store, "w3", at(2), hours=2.0, max_hours=3.0).accepted
+    assert not ask(store, "w4", at(3), hours=2.0, max_hours=3.0).accepted
+    assert ask(store, "w5", at(24 * 31), hours=2.0, max_hours=3.0).accepted, "another month"
+    assert triggers.recent()[-1].hours == 0.5
+
+
 def test_an_accepted_request_is_pending_until_its_run_is_attached(store: MemoryStore) -> None:
     trigger = ask(store, "w1", at(0))
     triggers = Triggers(store, "flights")

@@ -9,12 +9,10 @@ from typing import Any
 
 from toolkit.bootstrap import providers
 from toolkit.bootstrap.context import from_runtime, runtime
-from toolkit.domain import times
 from toolkit.domain.newdata import NewData
 from toolkit.domain.specs import Runtime
-from toolkit.entry.drift import ask_for_retrain
+from toolkit.entry.drift import retrain
 from toolkit.ports.context import Context
-from toolkit.state.triggers import Triggers
 
 
 def on_event(event: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -32,27 +30,17 @@ def _read(event: Mapping[str, Any], told: Runtime) -> tuple[NewData, ...] | None
     for name in sorted({binding.provider for binding in told.ports.values()}):
         if declared := providers.provider(name).events:
             module, _, attribute = declared.partition(":")
-            found: tuple[NewData, ...] | None = getattr(import_module(module), attribute)(event)
+            try:
+                found: tuple[NewData, ...] | None = getattr(import_module(module), attribute)(event)
+            except (LookupError, TypeError, AttributeError, ValueError):
+                continue  # it looks like one and is none: put aside with all that nobody can read
             if found is not None:
                 return found
     return None
 
 
 def _trigger(ctx: Context, told: Runtime, data: NewData) -> dict[str, str]:
-    answer = {"uri": data.uri, "version": data.version, "retrain": "", "why": ""}
-    policy = ctx.project.retrain
-    if not policy.on_new_data:
-        return {**answer, "why": "retrain.on_new_data is off"}
-    asked = Triggers(ctx.store, told.model).request(
-        data.reason,
-        "",
-        actor=ctx.actor,
-        time=ctx.clock(),
-        cooldown_seconds=times.seconds(policy.cooldown),
-        max_per_month=policy.max_runs_per_month,
-    )
-    if not asked.accepted:
-        return {**answer, "why": asked.why}
-    if asked.decision:
-        return {**answer, "why": f"decided already: {asked.decision}"}
-    return {**answer, "retrain": ask_for_retrain(ctx, told, "", reason=data.reason)}
+    about = {"uri": data.uri, "version": data.version}
+    if not ctx.project.retrain.on_new_data:
+        return {**about, "retrain": "", "why": "retrain.on_new_data is off"}
+    return {**about, **retrain(ctx, told, reason=data.reason, window="")}

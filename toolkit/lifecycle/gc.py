@@ -37,8 +37,9 @@ def expire(ctx: Context) -> int:
 
 
 def expire_service(ctx: Context) -> int:
-    """Delete counts of requests as old as captures that expire."""
-    return _expire(ctx, keys.services(ctx.target, naming.endpoint(ctx)))
+    """Delete counts of requests, and events that could not be read, as old as captures that expire."""
+    where = (ctx.target, naming.endpoint(ctx))
+    return _expire(ctx, keys.services(*where)) + _expire(ctx, keys.deadletters(*where))
 
 
 def _expire(ctx: Context, prefix: str) -> int:

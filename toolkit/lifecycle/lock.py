@@ -39,6 +39,16 @@ def exclusively(ctx: Context, what: str = "deploy") -> Iterator[Lease]:
         leases.release(lease)
 
 
+def is_free(ctx: Context, what: str) -> bool:
+    """Whether nobody is doing `what` to this endpoint now; who died does not count, once the lease has run out."""
+    leases, name = Leases(ctx.store), f"{what}-{ctx.target}-{naming.endpoint(ctx)}"
+    try:
+        leases.release(_acquire(leases, name, ctx.actor))
+    except Locked:
+        return False
+    return True
+
+
 def _acquire(leases: Leases, name: str, holder: str) -> Lease:
     try:
         return leases.acquire(name, holder, SECONDS)

@@ -1,8 +1,8 @@
 """A turn of the loop: one event, at most one run; a challenger that has to beat the champion; a reason on record.
 
 Keyed by (model, reason, window): however often an event is delivered, one run comes of it. Cooldown and the monthly
-budget are decided from the same journal, so that two events at once cannot both pass. What was decided and why is an
-entry of that journal, shown by `toolkit status`.
+budgets are decided from the same journal (`ask`), so that two events at once cannot both pass. What was decided and why
+is an entry of that journal, shown by `toolkit status`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any
 from toolkit.domain import times
 from toolkit.domain.errors import DataError, GateFailed, TrainingFailed, Untrusted
 from toolkit.engine.rollout import shares
-from toolkit.lifecycle import deploy, ingest, launch, naming, promote, train
+from toolkit.lifecycle import ask, deploy, ingest, launch, naming, promote, train
+from toolkit.lifecycle.ask import BY_HAND
 from toolkit.lifecycle.lock import exclusively
 from toolkit.ports.context import Context
 from toolkit.state.triggers import Triggers
@@ -22,8 +23,7 @@ from toolkit.state.triggers import Triggers
 @dataclass(frozen=True)
 class Turn:
     """`decision`: promoted, stayed (a gate refused), failed (no model came of it), challenger (waits for a person),
-    rollout (it goes out stage by stage),
-    refused (no run was started)."""
+    rollout (it goes out stage by stage), refused (no run was started)."""
 
     decision: str
     why: str
@@ -32,7 +32,8 @@ class Turn:
 
 
 def run(ctx: Context, *, reason: str, window: str = "") -> Turn:
-    """`window` is the end of the triggering window: training sees data up to there. By hand, every call is an event.
+    """`window` is the end of the triggering window: training sees data up to there. Every call "by hand" is an event of
+    its own; one by hand that comes as an event has words after that, which tell it from others.
 
     An accepted event whose run died before its end is taken up again by the next delivery of the same event; one that
     is at work right now is left to it (Locked).
@@ -42,22 +43,16 @@ def run(ctx: Context, *, reason: str, window: str = "") -> Turn:
 
 
 def _once(ctx: Context, reason: str, window: str) -> Turn:
-    triggers = Triggers(ctx.store, ctx.project.model_name)
-    policy, by_hand = ctx.project.retrain, reason == "by hand"
-    asked = triggers.request(
-        reason,
-        f"{window} {ctx.clock()}".strip() if by_hand else window,
-        actor=ctx.actor,
-        time=window or ctx.clock(),
-        cooldown_seconds=0.0 if by_hand else times.seconds(policy.cooldown),
-        max_per_month=None if by_hand else policy.max_runs_per_month,
-    )
+    asked = ask.run(ctx, reason=f"{BY_HAND} {ctx.clock()}" if reason == BY_HAND else reason, window=window)
     if not asked.accepted:
         return Turn("refused", asked.why, trained=False)
     if asked.decision:
         return Turn("refused", f"decided already for this window: {asked.decision}, {asked.decided}", trained=False)
+    began = times.parse(ctx.clock())
     turn = _turn(ctx, reason, window)
-    triggers.conclude(asked, turn.decision, turn.why, actor=ctx.actor, time=ctx.clock())
+    hours = (times.parse(ctx.clock()) - began).total_seconds() / 3600
+    triggers = Triggers(ctx.store, ctx.project.model_name)
+    triggers.conclude(asked, turn.decision, turn.why, actor=ctx.actor, time=ctx.clock(), hours=hours)
     return turn
 
 

@@ -8,8 +8,11 @@ import msgspec
 
 from toolkit.domain.errors import NotFound
 from toolkit.domain.records import Release
+from toolkit.engine.rollout import MOVING
 from toolkit.lifecycle import naming
+from toolkit.lifecycle.standing import rollouts
 from toolkit.ports.context import Context
+from toolkit.state import deadletters
 from toolkit.state.incidents import Incidents
 from toolkit.state.registry import Registry
 from toolkit.state.reports import Reports
@@ -17,18 +20,24 @@ from toolkit.state.triggers import Triggers
 
 
 def run(ctx: Context) -> dict[str, Any]:
-    """{"endpoints": [{name, url, model, version, state, ...}], "model", "drift", "incidents", "retrains", "next"}."""
+    """{"endpoints": [{name, url, model, version, state, ...}], "model", "rollout", "drift", "incidents", "channels"
+    that the last alert did not reach, "untold" incidents, "retrains", "dead_letters", "schedules", "next"}."""
     release = naming.releases(ctx).current()
     registry = Registry(ctx.store, ctx.project.model_name)
     versions, aliases = registry.versions(), registry.aliases()
+    incidents = Incidents(ctx.store, ctx.target, naming.endpoint(ctx))
     report = Reports(ctx.store, ctx.target, naming.endpoint(ctx)).latest()
     found = {
         "target": ctx.target,
         "endpoints": [_endpoint(ctx, release)] if release else [],
         "model": {"name": ctx.project.model_name, "versions": len(versions), "aliases": aliases},
         "drift": _drift(report),
-        "incidents": [msgspec.to_builtins(i) for i in Incidents(ctx.store, ctx.target, naming.endpoint(ctx)).open()],
+        "rollout": _rollout(ctx),
+        "incidents": [msgspec.to_builtins(i) for i in incidents.open()],
+        "channels": incidents.failing(),
+        "untold": [notice.alert.title for notice in incidents.given_up()],
         "retrains": [msgspec.to_builtins(t) for t in Triggers(ctx.store, ctx.project.model_name).recent()[:5]],
+        "dead_letters": _dead_letters(ctx),
         "schedules": [{"name": s.name, "expression": s.expression} for s in ctx.schedules.list(ctx.tags())],
     }
     return {**found, "next": _next(found)}
@@ -39,7 +48,8 @@ def _endpoint(ctx: Context, release: Release) -> dict[str, Any]:
     try:
         observed = ctx.functions.observe(release.function)
         state, url, reason = observed.state, observed.url, observed.reason
-        if release.function_version not in observed.weights:
+        moving = rollouts(ctx).standing().rollout.phase in (*MOVING, "held")
+        if release.function_version not in observed.weights and not moving:
             state, reason = "diverged", f"traffic is at {observed.weights}, released was {release.function_version}"
     except NotFound:
         state, url, reason = "missing", "", "the function is not there any more"
@@ -56,6 +66,21 @@ def _endpoint(ctx: Context, release: Release) -> dict[str, Any]:
     }
 
 
+def _rollout(ctx: Context) -> dict[str, Any]:
+    """Of the latest: {"phase", "champion", "challenger", "share", "why", "since", "held"}."""
+    found = rollouts(ctx).standing().rollout
+    told = ("phase", "champion", "challenger", "why", "since", "held")
+    return {**{name: getattr(found, name) for name in told}, "share": found.share, "shares": list(found.shares)}
+
+
+def _dead_letters(ctx: Context) -> dict[str, Any]:
+    """{"count", "latest": [{"received", "why", "event"}]}"""
+    where = (ctx.store, ctx.target, naming.endpoint(ctx))
+    count = deadletters.count(*where)
+    latest = [msgspec.to_builtins(letter) for letter in deadletters.latest(*where)] if count else []
+    return {"count": count, "latest": latest}
+
+
 def _drift(report: Any) -> dict[str, Any]:
     if report is None:
         return {"verdict": "not checked", "window": "", "columns": []}
@@ -68,6 +93,8 @@ def _next(found: dict[str, Any]) -> str:
     """The command that fits the situation."""
     if not found["model"]["versions"]:
         return "toolkit train"
+    if found["rollout"]["phase"] in (*MOVING, "held"):
+        return "toolkit resume" if found["rollout"]["held"] else "toolkit rollout"
     if "champion" not in found["model"]["aliases"]:
         return "toolkit promote"
     endpoints = found["endpoints"]

@@ -43,10 +43,11 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
 class IncidentsState(msgspec.Struct, frozen=True, kw_only=True):
     open: dict[str, Incident] = {}
     undelivered: dict[str, Notice] = {}  # by entry number as text
+    failing: dict[str, str] = {}  # channel -> why the last alert did not reach it
 
 
 class IncidentsFold:
-    name = "incidents-1"
+    name = "incidents-2"
     type: Any = IncidentsState
 
     def empty(self) -> IncidentsState:
@@ -56,7 +57,10 @@ class IncidentsFold:
         if entry.body.get("do") == "notice":
             return self._noticed(state, _notice(entry))
         if entry.body.get("do") == "delivered":
-            return self._delivered(state, str(entry.body["notice"]), entry.body["failures"], entry.body["reached"])
+            after = self._delivered(state, str(entry.body["notice"]), entry.body["failures"], entry.body["reached"])
+            told = entry.body.get("channels", {})
+            silent = {**state.failing, **told}
+            return msgspec.structs.replace(after, failing={name: why for name, why in silent.items() if why})
         return state
 
     def _noticed(self, state: IncidentsState, notice: Notice) -> IncidentsState:
@@ -72,7 +76,8 @@ class IncidentsFold:
                 told=alert.time,
             )
         kept = sorted(state.undelivered.values(), key=lambda other: other.entry)[-KEPT + 1 :]
-        return IncidentsState(open=still, undelivered={str(other.entry): other for other in (*kept, notice)})
+        waiting = {str(other.entry): other for other in (*kept, notice)}
+        return msgspec.structs.replace(state, open=still, undelivered=waiting)
 
     def _delivered(self, state: IncidentsState, key: str, failures: list[str], reached: bool) -> IncidentsState:
         left = dict(state.undelivered)
@@ -131,7 +136,10 @@ class Incidents:
         """What became of it. Reached by one channel it is done; by none, it is pending again, up to TRIES times."""
         failures = [f"{delivery.channel}: {delivery.error}" for delivery in deliveries if not delivery.ok]
         reached = any(delivery.ok for delivery in deliveries) or not deliveries
-        body = {"do": "delivered", "notice": notice.entry, "reached": reached, "failures": failures}
+        channels = {delivery.channel: "" if delivery.ok else delivery.error or "failed" for delivery in deliveries}
+        body = {
+            "do": "delivered", "notice": notice.entry, "reached": reached, "failures": failures, "channels": channels,
+        }  # fmt: skip
         op = f"delivered/{notice.entry}/{notice.tries}"
         self._journal.append(op, lambda state: body, actor=actor, time=time)
 
@@ -146,6 +154,10 @@ class Incidents:
     def given_up(self) -> tuple[Notice, ...]:
         """Notices that no channel took in TRIES tries."""
         return tuple(notice for notice in self._undelivered() if notice.tries >= TRIES)
+
+    def failing(self) -> dict[str, str]:
+        """Channels that the last alert did not reach, and why."""
+        return dict(self._journal.state().failing)
 
     def history(self) -> tuple[Notice, ...]:
         """Every notice, oldest first."""

@@ -7,6 +7,7 @@
     runs/<id>/...                          a run's own create-only objects
     tail/runs/<id>                         a run that the run index does not hold yet
     leases/<name>.json                     compare-and-swap
+    deadletter/<target>/<endpoint>/...     events that could not be read
     profiles|captures|service|feedback|...  what serving and checks write, time first: a window is one listing
     cache/...                              rebuildable: checkpoints, the run index
 
@@ -194,6 +195,15 @@ def feedbacks(target: str, endpoint: str) -> str:
 def feedback(target: str, endpoint: str, time: str, name: str) -> str:
     """Labels that came for prediction ids."""
     return f"{feedbacks(target, endpoint)}{stamp(time)}-{name}"
+
+
+def deadletters(target: str, endpoint: str) -> str:
+    return f"deadletter/{check('target', target)}/{check('endpoint', endpoint)}/"
+
+
+def deadletter(target: str, endpoint: str, day: str, digest: str) -> str:
+    """An event that could not be read: delivered again on the same day it is the same object."""
+    return f"{deadletters(target, endpoint)}{stamp(day)}-{_segment('event', digest)}.json"
 
 
 def reports(target: str, endpoint: str) -> str:

@@ -37,18 +37,21 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str = ""
     decision: str = ""  # what became of it: promoted, stayed, challenger ...
     decided: str = ""  # and why
+    hours: float = 0.0  # of compute: what it may take, and once it is decided, what it took
 
 
 class TriggersState(msgspec.Struct, frozen=True, kw_only=True):
-    """`recent` answers by key; `pending` as in `Triggers.pending`; `months` counts the accepted."""
+    """`recent` answers by key; `pending` as in `Triggers.pending`; `months` counts the accepted, `hours` what they took
+    or may yet take."""
 
     recent: dict[str, Trigger] = {}
     pending: dict[str, Trigger] = {}
     months: dict[str, int] = {}
+    hours: dict[str, float] = {}
 
 
 class TriggersFold:
-    name = "triggers-2"
+    name = "triggers-3"
     type: Any = TriggersState
 
     def empty(self) -> TriggersState:
@@ -73,6 +76,7 @@ class TriggersFold:
             recent=recent,
             pending={**state.pending, trigger.key: trigger},
             months={**state.months, month: state.months.get(month, 0) + 1},
+            hours={**state.hours, month: state.hours.get(month, 0.0) + trigger.hours},
         )
 
     def _attached(self, state: TriggersState, key: str, run_id: str) -> TriggersState:
@@ -86,9 +90,15 @@ class TriggersFold:
         known = state.recent.get(body["key"])
         if known is None:
             return state
-        concluded = msgspec.structs.replace(known, decision=body["decision"], decided=body["why"])
-        pending = {k: v for k, v in state.pending.items() if k != body["key"]}
-        return msgspec.structs.replace(state, pending=pending, recent={**state.recent, body["key"]: concluded})
+        took = body.get("hours", known.hours)
+        concluded = msgspec.structs.replace(known, decision=body["decision"], decided=body["why"], hours=took)
+        month = known.time[:7]
+        return msgspec.structs.replace(
+            state,
+            pending={k: v for k, v in state.pending.items() if k != body["key"]},
+            recent={**state.recent, body["key"]: concluded},
+            hours={**state.hours, month: state.hours.get(month, 0.0) + took - known.hours},
+        )
 
 
 class Triggers:
@@ -105,20 +115,23 @@ class Triggers:
         time: str,
         cooldown_seconds: float = 0.0,
         max_per_month: int | None = None,
+        hours: float = 0.0,
+        max_hours: float | None = None,
         detail: dict[str, Any] | None = None,
     ) -> Trigger:
         """May a run start for (reason, window)? The first answer, for ever.
 
         Refused within `cooldown_seconds` of another accepted one (before or after, since events may arrive shuffled)
-        and beyond `max_per_month` in the month of `time`. Start a run when `accepted` and no `run_id`.
+        and beyond `max_per_month` in the month of `time`, or where its `hours` (the most it may take) would pass
+        `max_hours` of that month. Start a run when `accepted` and no `run_id`.
         """
         times.parse(time)
         key = trigger_key(reason, window)
 
         def decide(state: TriggersState) -> dict[str, Any]:
-            why = _refusal(state, time, cooldown_seconds, max_per_month)
+            why = _refusal(state, time, cooldown_seconds, max_per_month) or _too_long(state, time, hours, max_hours)
             return {
-                "do": "request", "key": key, "reason": reason, "window": window,
+                "do": "request", "key": key, "reason": reason, "window": window, "hours": hours,
                 "accepted": not why, "why": why, "detail": detail or {},
             }  # fmt: skip
 
@@ -134,9 +147,12 @@ class Triggers:
         attached: str = entry.body["run_id"]
         return attached
 
-    def conclude(self, trigger: Trigger, decision: str, why: str, *, actor: str, time: str) -> None:
-        """Write down what became of it, for people; it is pending no more. The first word stays."""
-        body = {"do": "conclude", "key": trigger.key, "decision": decision, "why": why}
+    def conclude(
+        self, trigger: Trigger, decision: str, why: str, *, actor: str, time: str, hours: float | None = None
+    ) -> None:
+        """Write down what became of it, for people, and what it took; it is pending no more. The first word stays."""
+        took = trigger.hours if hours is None else hours
+        body = {"do": "conclude", "key": trigger.key, "decision": decision, "why": why, "hours": took}
         self._journal.append(f"conclude/{trigger.key}", lambda state: body, actor=actor, time=time)
 
     def pending(self) -> tuple[Trigger, ...]:
@@ -165,6 +181,14 @@ def _refusal(state: TriggersState, time: str, cooldown_seconds: float, max_per_m
     return ""
 
 
+def _too_long(state: TriggersState, time: str, hours: float, most: float | None) -> str:
+    month = times.text(times.parse(time))[:7]
+    spent = state.hours.get(month, 0.0)
+    if most is None or spent + hours <= most:
+        return ""
+    return f"budget: {spent:.1f} of {most:g} hours are spent in {month}, and a run may take {hours:g}"
+
+
 def _trigger(entry: Entry) -> Trigger:
     body = entry.body
     return Trigger(
@@ -176,4 +200,5 @@ def _trigger(entry: Entry) -> Trigger:
         actor=entry.actor,
         time=times.text(times.parse(entry.time)),
         entry=entry.index,
+        hours=body.get("hours", 0.0),
     )

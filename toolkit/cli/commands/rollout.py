@@ -58,7 +58,8 @@ def said(standing: Standing) -> str:
     weights = ", ".join(f"version {version} {share:.0%}" for version, share in sorted(rollout.weights.items()))
     held = f" ({rollout.held})" if rollout.held else ""
     why = f": {rollout.why}" if rollout.why else ""
-    return f"version {rollout.challenger} {rollout.phase}{held}{why}\ntraffic: {weights}"
+    subject = rollout.champion if rollout.phase == "promoted" else rollout.challenger
+    return f"version {subject} {rollout.phase}{held}{why}\ntraffic: {weights}"
 
 
 def told(story: list[dict[str, Any]]) -> str:

@@ -29,14 +29,33 @@ def _page(found: dict[str, Any]) -> str:
     lines = [f"target    {found['target']}"]
     lines += [table(("endpoint", "state", "model", "url", "why"), endpoints)] if endpoints else ["endpoints none"]
     lines.append(f"model     {found['model']['name']}: {found['model']['versions']} versions; {aliases or 'no alias'}")
+    lines += _rollout(found["rollout"])
     drift = found["drift"]
     lines.append(f"drift     {drift['verdict']} {drift['window']} {', '.join(drift['columns'])}".rstrip())
     lines += [f"incident  {i['name']} open since {i['opened'][:19]}" for i in found["incidents"]]
+    lines += [f"channel   {name} was not reached: {why}" for name, why in found["channels"].items()]
+    lines += [f"untold    {title}: no channel took it" for title in found["untold"]]
     lines += [f"retrain   {t['reason']} {t['window']}: {_became(t)}" for t in found["retrains"]]
+    letters = found["dead_letters"]
+    if letters["count"]:
+        lines.append(
+            f"events    {letters['count']} could not be read (deadletter/); the last: {letters['latest'][0]['why']}"
+        )
     lines += [f"schedule  {s['name']}: {s['expression']}" for s in found["schedules"]]
     if found["host"]:
         lines.append(f"host      process {found['host']['pid']}; stop it with toolkit dev --stop")
     return "\n".join([*lines, f"next      {found['next']}"])
+
+
+def _rollout(rollout: dict[str, Any]) -> list[str]:
+    """Nothing where there never was one."""
+    if not rollout["challenger"]:
+        return []
+    held = f" ({rollout['held']})" if rollout["held"] else ""
+    share = f", {rollout['share']:.0%} of the traffic" if rollout["share"] else ""
+    why = f": {rollout['why']}" if rollout["why"] else ""
+    subject = rollout["champion"] if rollout["phase"] == "promoted" else rollout["challenger"]
+    return [f"rollout   version {subject} {rollout['phase']}{held}{share}{why}"]
 
 
 def _became(trigger: dict[str, Any]) -> str:
