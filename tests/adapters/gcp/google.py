@@ -1,0 +1,33 @@
+"""The emulator over the wire for this process's tests: one server, a bucket or a folder of one's own for every case."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from toolkit.adapters.gcp import client
+from toolkit.adapters.gcp.emulator import COMMAND
+from toolkit.adapters.gcp.settings import GcpSettings
+from toolkit.ports import Settings
+from toolkit.testing.servers import shared
+
+
+def address() -> str:
+    """Of the server, which is started when it is first asked for."""
+    found = shared(COMMAND)
+    client.emulated.add(found)
+    return found
+
+
+def settings(**more: object) -> Settings:
+    """Of a project of one's own on the server."""
+    where = {"project": "emulated-project", "region": "europe-west1"}
+    at = {"endpoint": address(), "services_endpoint": address()}
+    context = {"project": f"p-{uuid4().hex[:12]}", "target": "test"}
+    return GcpSettings.model_validate({**where, **at, **more}, context=context).model_dump(mode="json")
+
+
+def bucket() -> Settings:
+    """The settings with a new, empty bucket."""
+    found = settings(bucket=f"bucket-{uuid4().hex[:12]}")
+    client.storage(found["project"], found["endpoint"]).create_bucket(found["bucket"], location=found["region"])
+    return found

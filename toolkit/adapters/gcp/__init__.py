@@ -1,0 +1,35 @@
+"""GCP: Cloud Storage as the bucket, Cloud Run, Cloud Scheduler, Secret Manager, Pub/Sub, Cloud Logging and Monitoring.
+
+The bucket is reached by google-cloud-storage, all else by google-auth and REST. Credentials are application default
+only (`gcloud auth application-default login`, a service account's, the metadata server's).
+
+`errors` is the one table from Google's codes to ours, `client` the one place where credentials meet requests,
+`emulator` plays all of it on this machine: fake-gcs-server as the bucket, the rest by a server of ours that holds every
+request to Google's own types.
+"""
+
+from toolkit.ports.provider import Provider
+
+PROVIDER = Provider(
+    name="gcp",
+    title="Google Cloud",
+    ports={
+        "store": "toolkit.adapters.gcp.store:open_store",
+    },
+    settings="toolkit.adapters.gcp.settings:GcpSettings",
+    claims=frozenset(
+        {
+            "store.read", "store.write", "store.create", "store.swap", "store.files", "store.uri",
+        }
+    ),
+    extra="gcp",
+    emulators={"google": "toolkit.adapters.gcp.emulators:google"},
+    # Cloud Run's own: a request over HTTP/1.1 and its answer, memory, time, one variable.
+    limits={
+        "bundle_unpacked_bytes": 1024**3,
+        "payload_bytes": 32 * 1024**2,
+        "function_memory_mb": 32 * 1024,
+        "function_timeout_seconds": 3600,
+        "environment_bytes": 32 * 1024,
+    },
+)  # fmt: skip

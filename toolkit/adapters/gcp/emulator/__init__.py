@@ -1,0 +1,22 @@
+"""Google Cloud on loopback that really executes, since no emulator of it exists.
+
+    python -m toolkit.adapters.gcp.emulator [--port N] [--home FOLDER]     prints its address
+
+    server      the process: HTTP in, to whom it concerns (`sites`)
+    storage     fake-gcs-server, with the preconditions that it ignores
+    rest        a request of a REST API as a message of Google's own types, or the reason why it is none
+    rules       which methods there are: Google's own table of paths, and which fields it requires
+    refused     google.rpc.Status as JSON, with the HTTP status that belongs to each code
+    identity    tokens: who may call at all, the metadata server, ID tokens
+
+Decisions. Whatever Google's packaged types do not know is refused, and what they require must be there; the paths and
+the bodies are those of Google's own REST transports. Every API wants a token that was given out here. A long-running
+operation is not done when it is first looked at. What runs is only what was uploaded, in a clean environment, with its
+limits (see `toolkit.execution`). State is in memory; nothing binds outside loopback.
+"""
+
+from __future__ import annotations
+
+import sys
+
+COMMAND = (sys.executable, "-m", "toolkit.adapters.gcp.emulator")

@@ -1,0 +1,105 @@
+"""The emulator's process: HTTP on loopback, who answers what, and its end."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from toolkit.adapters.gcp.emulator.identity import METADATA, OPERATOR, Identity
+from toolkit.adapters.gcp.emulator.refused import Refused
+from toolkit.adapters.gcp.emulator.rest import Rest
+from toolkit.adapters.gcp.emulator.rules import methods
+from toolkit.adapters.gcp.emulator.site import Site
+from toolkit.adapters.gcp.emulator.storage import Storage
+from toolkit.execution.http_messages import Request, Response, json_response
+from toolkit.execution.http_server import HttpServer, Limits
+from toolkit.execution.reaper import Reaper
+from toolkit.execution.tree import MARK
+
+BODY = 72 * 1024**2
+STORAGE = ("/storage/", "/upload/", "/download/", "/b/", "/resumable/")
+SEEN = "/emulator/requests"  # one accepted request of every method, for the test that spoils them
+
+
+class Emulator:
+    """Everything on one port."""
+
+    def __init__(self, port: int, home: Path) -> None:
+        limits = Limits(body_bytes=BODY, idle_seconds=600, write_seconds=120, connections=1024)
+        self._server = HttpServer(port, self.answer, limits)
+        self.address = f"http://127.0.0.1:{self._server.port}"
+        mark = secrets.token_hex(8)
+        self._reaper = Reaper()
+        self._reaper.watch(mark)
+        self._identity = Identity()
+        self._storage = Storage(self.address, self._identity, {MARK: mark})
+        self._site = Site(self.address, home, self._identity, mark)
+        self._rest = Rest(methods(self._site))
+
+    def start(self) -> None:
+        self._server.start()
+
+    def close(self) -> None:
+        self._server.close()
+        self._site.close()
+        self._storage.close()
+        self._reaper.close()
+
+    def answer(self, request: Request) -> Response:
+        try:
+            return self._answer(request)
+        except Refused as refused:
+            return refused.response
+
+    def _answer(self, request: Request) -> Response:
+        if request.path.startswith(STORAGE):
+            return self._storage(request)
+        if request.path.startswith(METADATA) or request.path == "/":
+            return self._identity.metadata(request, OPERATOR)
+        if request.path == SEEN:
+            found = [{"host": host, "method": name, **told} for (host, name), told in self._rest.seen.items()]
+            return json_response(200, found)
+        if answer := self._site.answer(request):
+            return answer
+        return self._rest(request, self._identity.caller(request))
+
+
+def main() -> None:
+    """Prints the address, then answers until SIGTERM, or until whoever started it is gone: its standard input closes
+    (not with --detached, for `toolkit dev`)."""
+    options = _options()
+    folder = options.home or Path(tempfile.mkdtemp(prefix="gcp-emulator-"))
+    emulator = Emulator(options.port, folder)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    if not options.detached:
+        threading.Thread(target=_wait_for_parent, args=(stop,), daemon=True).start()
+    emulator.start()
+    sys.stdout.write(f"{emulator.address}\n")
+    sys.stdout.flush()
+    stop.wait()
+    emulator.close()
+    if not options.home:
+        shutil.rmtree(folder, ignore_errors=True)
+    os._exit(0)  # no connection's thread holds it up
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m toolkit.adapters.gcp.emulator")
+    parser.add_argument("--port", type=int, default=0, help="default: any that is free")
+    parser.add_argument("--home", type=Path, help="folder for what runs; default: one that is removed at the end")
+    parser.add_argument("--detached", action="store_true", help="goes on when its standard input closes")
+    return parser.parse_args()
+
+
+def _wait_for_parent(stop: threading.Event) -> None:
+    sys.stdin.read()
+    stop.set()

@@ -1,0 +1,30 @@
+"""Google Cloud on this machine, chosen by `emulator = "google"` in `[targets.<t>.gcp]` (see `emulator`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from toolkit.adapters.gcp import client
+from toolkit.adapters.gcp.names import Names
+from toolkit.ports import Settings
+from toolkit.ports.emulator import Emulator
+
+
+def google(settings: Settings) -> Emulator:
+    from toolkit.adapters.gcp.emulator import COMMAND
+
+    return Emulator("google", COMMAND, _connect, prepare=_prepare, home=True)
+
+
+def _connect(settings: Settings, address: str) -> dict[str, Any]:
+    """Alerts go to the operator's topic unless others are named."""
+    client.emulated.add(address)
+    topics = settings["topics"] or [f"projects/{settings['project']}/topics/{Names(settings['stem']).topic}"]
+    return {**settings, "endpoint": address, "services_endpoint": address, "topics": topics}
+
+
+def _prepare(settings: Settings) -> None:
+    """What an operator makes once."""
+    storage = client.storage(settings["project"], settings["endpoint"])
+    if not storage.lookup_bucket(settings["bucket"]):
+        storage.create_bucket(settings["bucket"], location=settings["region"])

@@ -1,0 +1,123 @@
+"""`[targets.<t>.gcp]`: where things are. Credentials never: application default ones are found by google-auth."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from toolkit.domain import names
+from toolkit.domain.errors import ConfigError
+
+EMULATED_PROJECT = "emulated-project"
+EMULATED_REGION = "europe-west1"
+MAX_PREFIX = 100  # object names have 1,024 bytes, ours up to 900
+
+_PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
+_REGION = re.compile(r"[a-z]+-[a-z]+\d+")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
+_TOPIC = re.compile(r"projects/[a-z][a-z0-9-]{4,28}[a-z0-9]/topics/[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
+_ACCOUNT = re.compile(r"[a-z0-9-]{1,63}@[a-z0-9.-]+\.gserviceaccount\.com")
+_URL = re.compile(r"https?://[^\s/?#@]+/?")
+
+
+class GcpSettings(BaseModel):
+    """Validated with `context={"directory": Path, "target": str, "project": str}`; names come out complete."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    emulator: Literal["", "google"] = Field(
+        "", description="play Google Cloud on this machine: `toolkit dev` starts it"
+    )
+    stem: str = Field("", description="what the names of all that belongs to the target begin with")
+    project: str = Field("", description="the Google Cloud project's id")
+    region: str = Field("", description="where functions, jobs and schedules are, like europe-west1")
+    bucket: str = Field("", description="the bucket that is the database; your operator makes it once")
+    prefix: str = Field("", description="folder in the bucket; default: the toolkit project's name")
+    endpoint: str = Field("", description="another server that speaks the storage API; default: Google's")
+    services_endpoint: str = Field("", description="where the services other than storage are; default: Google's")
+    topics: list[str] = Field([], description="Pub/Sub topics (projects/P/topics/T) that alerts are published to")
+    accounts: dict[str, str] = Field({}, description="service accounts with other names: inference, drift-check, ...")
+    invoker: str = Field("", description="service account to call functions as, where you are not one yourself")
+    image: str = Field("", description="image of jobs and functions; default: what `toolkit image push` made")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, given: Any, info: ValidationInfo) -> Any:
+        """An empty prefix that was written down is the bucket's root; one that was not is the project."""
+        context = info.context or {}
+        project, target = context.get("project", ""), context.get("target", "")
+        own = names.stem(project, target) if project and target else "toolkit"
+        defaults = {"stem": own, "prefix": project}
+        if not isinstance(given, dict):
+            return given
+        if given.get("emulator"):  # nothing has to be said of what an operator would have chosen
+            stem = given.get("stem") or own
+            bucket = names.resource(stem, EMULATED_PROJECT)
+            defaults |= {"project": EMULATED_PROJECT, "region": EMULATED_REGION, "bucket": bucket}
+        return {**defaults, **given}
+
+    @field_validator("project")
+    @classmethod
+    def _a_project(cls, value: str) -> str:
+        if value and not _PROJECT.fullmatch(value):
+            raise ValueError(f"{value!r} is not a project's id: 6-30 of a-z, 0-9 and hyphens, a letter first")
+        return value
+
+    @field_validator("region")
+    @classmethod
+    def _a_region(cls, value: str) -> str:
+        if value and not _REGION.fullmatch(value):
+            raise ValueError(f"{value!r} is not a region: write it like europe-west1")
+        return value
+
+    @field_validator("bucket")
+    @classmethod
+    def _a_bucket(cls, value: str) -> str:
+        if value and not _BUCKET.fullmatch(value):
+            raise ValueError(f"{value!r} is not a bucket's name: 3-63 of a-z, 0-9, - _ and dots, without gs://")
+        return value
+
+    @field_validator("prefix")
+    @classmethod
+    def _a_prefix(cls, value: str) -> str:
+        plain = value.strip("/")
+        if len(plain) > MAX_PREFIX:
+            raise ValueError(f"the prefix has {len(plain)} characters; at most {MAX_PREFIX} leave room for keys")
+        try:
+            return names.check_key(plain) if plain else ""
+        except ConfigError as error:
+            raise ValueError(error.message) from error
+
+    @field_validator("endpoint", "services_endpoint")
+    @classmethod
+    def _a_url(cls, value: str) -> str:
+        if value and not _URL.fullmatch(value):
+            raise ValueError(f"{value!r} is not http(s)://host:port")
+        return value.rstrip("/")
+
+    @field_validator("topics")
+    @classmethod
+    def _topics(cls, value: list[str]) -> list[str]:
+        for topic in value:
+            if not _TOPIC.fullmatch(topic):
+                raise ValueError(f"{topic!r} is not a Pub/Sub topic: write projects/my-project/topics/alerts")
+        return value
+
+    @field_validator("invoker")
+    @classmethod
+    def _an_account(cls, value: str) -> str:
+        if value and not _ACCOUNT.fullmatch(value):
+            raise ValueError(f"{value!r} is not a service account: name@project.iam.gserviceaccount.com")
+        return value
+
+    @field_validator("accounts")
+    @classmethod
+    def _accounts(cls, value: dict[str, str]) -> dict[str, str]:
+        from toolkit.adapters.gcp.names import ROLES
+
+        for role, account in value.items():
+            if role not in ROLES or not _ACCOUNT.fullmatch(account):
+                raise ValueError(f"{role} = {account!r}: write one of {', '.join(ROLES)} and a service account")
+        return value
