@@ -10,7 +10,7 @@ from toolkit.adapters.aws.emulator.moto import Moto
 def send(moto: Moto, arn: str, body: str, attributes: dict[str, str] | None = None) -> bool:
     """False when there is no such queue or topic."""
     _, _, service, region, _, name = arn.split(":", 5)
-    told = {key: {"data_type": "String", "string_value": value} for key, value in (attributes or {}).items()}
+    told = {key: {"DataType": "String", "StringValue": value} for key, value in (attributes or {}).items()}
     with moto.lock:
         backend: Any = moto.state(service, region)
         if service == "sqs" and name in backend.queues:

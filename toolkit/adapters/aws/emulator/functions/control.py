@@ -369,7 +369,9 @@ class Control:
     def _qualified(self, function: Function, version: Version, given: _Input) -> _Input:
         qualifier = split(given["FunctionName"], given.get("Qualifier", ""))[1]
         arn = f"{function.arn}:{qualifier}" if qualifier else function.arn
-        return {**version.wire(), "FunctionArn": arn}
+        found = {**version.wire(), "FunctionArn": arn}
+        version.seen = True
+        return found
 
     def _changeable(self, region: str, given: _Input) -> Function:
         """Refused while a change is under way, or when it is not what the caller has seen."""

@@ -12,7 +12,8 @@ from typing import Any
 from toolkit.adapters.aws.emulator.operations import Refused
 
 LATEST = "$LATEST"
-PENDING_SECONDS = 0.05  # how long a change takes; more on AWS, but never nothing
+# How long a change takes: at least so long, and then until somebody has looked once, or this long.
+PENDING_SECONDS, UNSEEN_SECONDS = 0.05, 1.0
 
 
 @dataclass
@@ -24,6 +25,7 @@ class Version:
     reserved: int | None = None
     changed: float = 0.0  # monotonic
     created: bool = True  # the last change made it (else it was an update)
+    seen: bool = False  # since the last change
 
     @property
     def number(self) -> str:
@@ -31,10 +33,10 @@ class Version:
 
     @property
     def pending(self) -> bool:
-        return time.monotonic() < self.changed + PENDING_SECONDS
+        return time.monotonic() < self.changed + (PENDING_SECONDS if self.seen else UNSEEN_SECONDS)
 
     def touch(self, *, created: bool = False) -> None:
-        self.changed, self.created = time.monotonic(), created
+        self.changed, self.created, self.seen = time.monotonic(), created, False
         self.config["RevisionId"] = str(uuid.uuid4())
         self.config["LastModified"] = time.strftime("%Y-%m-%dT%H:%M:%S.000+0000", time.gmtime())
 
