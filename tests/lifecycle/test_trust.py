@@ -17,7 +17,7 @@ from toolkit.domain.config import ServeConfig, TrustConfig
 from toolkit.domain.errors import ConfigError, Corrupt, NotFound, Unsupported, Untrusted
 from toolkit.domain.records import Feature, ModelManifest, ModelVersion, Release, Signature, Split
 from toolkit.domain.specs import Binding, Runtime
-from toolkit.lifecycle import deploy, destroy, keys, naming, promote, runtime, sign, switch
+from toolkit.lifecycle import deploy, destroy, keys, naming, promote, runtime, sign, switch, verify
 from toolkit.lifecycle import trust as policy
 from toolkit.packaging import bundle
 from toolkit.resources import bundle as bundles
@@ -261,6 +261,29 @@ def test_another_bundle_at_the_place_of_ours_is_not_deployed(shop: Shop) -> None
         bundles.apply(shop.ctx, action)
     with pytest.raises(Corrupt):  # and who finds it there already, finds out when it is published
         deploy.run(shop.ctx)
+
+
+def test_a_deployed_bundle_is_verified_later(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its bytes and by who vouches for them; a bundle found signed is held to that signature, key or no key."""
+    keys.create(shop.ctx)
+    version = registered(shop, 1, signed=True, champion=True)
+    release = deploy.run(shop.ctx).release
+    assert list(verify._deployed(shop.ctx, version)) == []
+
+    with monkeypatch.context() as away:
+        away.setitem(vars(shop.ctx), "signer", None)
+        assert not [note for note in deploy.run(shop.ctx).notes if "not signed" in note], "it was signed before"
+        for meta in list(shop.ctx.store.list(f"signatures/{release.bundle}/")):
+            shop.ctx.store.put(meta.key, b"{}")
+        (note,) = [note for note in deploy.run(shop.ctx).notes if "not signed" in note]
+        assert "no trusted private key is here" in note
+    (finding,) = verify._deployed(shop.ctx, version)
+    assert finding.startswith("bundle: not trusted")
+    place = bundles.key(shop.ctx.target, release.bundle)
+    shop.ctx.store.put(place, shop.ctx.store.get(place).data + b"x")
+    assert next(verify._deployed(shop.ctx, version)).startswith("bundle: it has the digest")
+    shop.ctx.store.delete(place)
+    assert "bundle: " in next(verify._deployed(shop.ctx, version))
 
 
 # The model in the bucket

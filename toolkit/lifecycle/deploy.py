@@ -83,7 +83,7 @@ def run(ctx: Context, version: int | None = None, *, reason: str = "deploy") -> 
     with exclusively(ctx):
         standing.settle(ctx, wanted.version.version, reason)
         made = planner.plan(ctx.target, wanted.desired, resources.observe(ctx), ctx.provider, wanted.warnings)
-        _sign(ctx, wanted)
+        unsigned = _sign(ctx, wanted)
         if from_bucket(ctx) and journal.current() is None:  # what the function asks for when it starts
             journal.record(_release(ctx, wanted, "", "", reason), op=f"{op}/first")
         executor.execute(ctx, made, journal, op)
@@ -93,7 +93,7 @@ def run(ctx: Context, version: int | None = None, *, reason: str = "deploy") -> 
         if current is None or _content(current) != _content(release):
             provisional = current is not None and not current.function_version
             journal.record(release, op=f"{op}/release", rollback=provisional)  # it takes the other's place
-    notes = [f"warning: {warning}" for warning in (*made.warnings, *advice)]
+    notes = [f"warning: {warning}" for warning in (*made.warnings, *advice, *unsigned)]
     return Deployment(made, release, state.url, [*notes, *_how_to_stop(ctx)])
 
 
@@ -118,11 +118,17 @@ def from_bucket(ctx: Context) -> bool:
     return ctx.project.serve.model == "bucket"
 
 
-def _sign(ctx: Context, wanted: _Wanted) -> None:
+def _sign(ctx: Context, wanted: _Wanted) -> list[str]:
+    """Sign the bundles, or check what signed them before. What a person should know of those that nothing vouches for:
+    the model in them was checked and they were built here, but nobody can verify them later."""
     inside = "" if from_bucket(ctx) else wanted.version.digest
     version = None if from_bucket(ctx) else wanted.version
-    sign.bundle(ctx, version, wanted.inference.name, wanted.inference.bundle, inside)
-    sign.bundle(ctx, None, wanted.drift.name, wanted.drift.bundle, "")
+    signed = {
+        wanted.inference.name: sign.bundle(ctx, version, wanted.inference.name, wanted.inference.bundle, inside),
+        wanted.drift.name: sign.bundle(ctx, None, wanted.drift.name, wanted.drift.bundle, ""),
+    }
+    unsigned = [name for name, key in signed.items() if not key] if trust.root(ctx).keys else []
+    return [f"the bundle of {', '.join(unsigned)} is not signed: no trusted private key is here"] if unsigned else []
 
 
 def _version_of(spec_digests: dict[str, str], spec: FunctionSpec) -> str:

@@ -53,15 +53,16 @@ def registered(ctx: Context, version: ModelVersion) -> None:
 
 
 def bundle(ctx: Context, version: ModelVersion | None, function: str, digest: str, model_digest: str) -> str:
-    """Id of the key that signed the bundle `digest` of `function` now, "" where no key is at hand."""
-    key = policy.signing(ctx)
-    if key is None:
-        return ""
+    """Id of the key that signed the bundle `digest` of `function`: before, if that still holds, or now; "" where no
+    signature holds and no key is at hand."""
+    root, key = policy.root(ctx), policy.signing(ctx)
     expected = of_bundle(ctx, version, digest, model_digest)
     kept = Signatures(ctx.store, digest)
     try:
-        return kept.verified(policy.root(ctx), expected, now=ctx.clock()).predicate.key
+        return kept.verified(root, expected, now=ctx.clock()).predicate.key
     except Untrusted:
+        if key is None:
+            return ""
         said = _predicate(ctx, key, version, project=ctx.project.name, target=ctx.target, function=function,
                           manifest=model_digest)  # fmt: skip
         kept.put(key.id, _signed(ctx, key, expected, BUNDLE, said))

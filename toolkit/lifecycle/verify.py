@@ -1,16 +1,21 @@
-"""Is a registered model still what it was? Its bytes, signature, graph and certificate, and the metrics once more."""
+"""Is a registered model still what it was? Its bytes, signature, graph and certificate, and the metrics once more; and
+where the endpoint serves it, the bundle that does."""
 
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
-from toolkit.domain import codec
+from toolkit.domain import codec, digest
 from toolkit.domain.errors import ToolkitError
 from toolkit.domain.records import ModelManifest, ModelVersion
-from toolkit.lifecycle import evaluate, find, trust
+from toolkit.lifecycle import evaluate, find, naming, sign, trust
 from toolkit.ports.context import Context
+from toolkit.resources import bundle as bundles
 from toolkit.state.blobs import Blobs
+from toolkit.state.signatures import Signatures
 
 CLOSE = 1e-6  # metrics of another machine's arithmetic
 
@@ -24,6 +29,7 @@ def run(ctx: Context, version: str | int = "latest") -> list[str]:
     manifest = find.manifest(ctx, found)
     return [
         *_signed(ctx, found),
+        *_deployed(ctx, found),
         *_contents(manifest, found, ctx),
         *_certificate(manifest),
         *_answers(ctx, found, manifest),
@@ -38,9 +44,9 @@ def _bytes(ctx: Context, version: ModelVersion) -> Iterator[str]:
     except ToolkitError as error:
         yield f"manifest: {error.message}"
         return
-    for role, digest in sorted(manifest.files.items()):
+    for role, name in sorted(manifest.files.items()):
         try:
-            size = len(blobs.get(digest))
+            size = len(blobs.get(name))
         except ToolkitError as error:
             yield f"{role}: {error.message}"
             continue
@@ -53,6 +59,29 @@ def _signed(ctx: Context, version: ModelVersion) -> Iterator[str]:
         trust.check(ctx, version, back=False)
     except ToolkitError as error:
         yield f"signature: {error.message}"
+
+
+def _deployed(ctx: Context, version: ModelVersion) -> Iterator[str]:
+    """The zip that serves this version, if the endpoint does: its bytes, and who vouches for them."""
+    release = naming.releases(ctx).current()
+    if release is None or (release.model_version, release.model_digest) != (version.version, version.digest):
+        return
+    with tempfile.TemporaryDirectory(prefix="toolkit-bundle-") as folder:
+        place = Path(folder) / "bundle.zip"
+        try:
+            ctx.store.download(bundles.key(ctx.target, release.bundle), place)
+        except ToolkitError as error:
+            yield f"bundle: {error.message}"
+            return
+        if (held := digest.of_file(place)) != release.bundle:
+            yield f"bundle: it has the digest {held[:12]}, and {release.bundle[:12]} was deployed"
+    if trust.required(ctx):
+        inside = None if release.source == "bucket" else version
+        expected = sign.of_bundle(ctx, inside, release.bundle, version.digest if inside else "")
+        try:
+            Signatures(ctx.store, release.bundle).verified(trust.root(ctx), expected, now=ctx.clock())
+        except ToolkitError as error:
+            yield f"bundle: {error.message}"
 
 
 def _contents(manifest: ModelManifest, version: ModelVersion, ctx: Context) -> Iterator[str]:

@@ -41,7 +41,8 @@ def show(session: Session, version: str, card: bool) -> None:
 @click.argument("version", default="champion")
 @options
 def verify(session: Session, version: str) -> None:
-    """Check every byte of a version: digests, graph, parity certificate. Exit 1 if anything is off."""
+    """Check every byte of a version: digests, graph, parity certificate, signatures, and of the bundle that serves it.
+    Exit 1 if anything is off."""
     from toolkit.lifecycle import verify as step
 
     findings = step.run(session.context, version)
