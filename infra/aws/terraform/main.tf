@@ -276,13 +276,27 @@ resource "aws_iam_role_policy" "drift_check_role" {
           "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/pages/*",
           "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/cache/*",
           "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/leases/*",
+          "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/deadletter/*",
         ]
       },
       {
-        Sid      = "Expire"
-        Effect   = "Allow"
-        Action   = ["s3:DeleteObject"]
-        Resource = ["arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/captures/*"]
+        Sid    = "Compact"
+        Effect = "Allow"
+        Action = ["s3:PutObject"]
+        Resource = [
+          "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/profiles/*",
+          "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/service/*",
+        ]
+      },
+      {
+        Sid    = "Expire"
+        Effect = "Allow"
+        Action = ["s3:DeleteObject"]
+        Resource = [
+          "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/profiles/*",
+          "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/service/*",
+          "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/captures/*",
+        ]
       },
       {
         Sid      = "Alert"
@@ -348,6 +362,28 @@ resource "aws_iam_role_policy" "drift_check_role" {
           "lambda:UpdateAlias",
         ]
         Resource = ["arn:${data.aws_partition.current.partition}:lambda:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:function:${var.stem}-*"]
+      },
+      {
+        Sid    = "Schedules"
+        Effect = "Allow"
+        Action = [
+          "scheduler:CreateSchedule",
+          "scheduler:DeleteSchedule",
+          "scheduler:GetSchedule",
+          "scheduler:UpdateSchedule",
+        ]
+        Resource = ["arn:${data.aws_partition.current.partition}:scheduler:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:schedule/${var.stem}/*"]
+      },
+      {
+        Sid      = "PassSchedulerRole"
+        Effect   = "Allow"
+        Action   = ["iam:PassRole"]
+        Resource = ["arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role/${var.stem}-scheduler"]
+        Condition = {
+          StringEquals = {
+            "iam:PassedToService" = "scheduler.amazonaws.com"
+          }
+        }
       },
       {
         Sid    = "Logs"
@@ -605,10 +641,26 @@ resource "aws_iam_role_policy" "retrain_role" {
         }
       },
       {
-        Sid      = "SeeSchedules"
-        Effect   = "Allow"
-        Action   = ["scheduler:GetSchedule"]
+        Sid    = "Schedules"
+        Effect = "Allow"
+        Action = [
+          "scheduler:CreateSchedule",
+          "scheduler:DeleteSchedule",
+          "scheduler:GetSchedule",
+          "scheduler:UpdateSchedule",
+        ]
         Resource = ["arn:${data.aws_partition.current.partition}:scheduler:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:schedule/${var.stem}/*"]
+      },
+      {
+        Sid      = "PassSchedulerRole"
+        Effect   = "Allow"
+        Action   = ["iam:PassRole"]
+        Resource = ["arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role/${var.stem}-scheduler"]
+        Condition = {
+          StringEquals = {
+            "iam:PassedToService" = "scheduler.amazonaws.com"
+          }
+        }
       },
       {
         Sid      = "FindSchedules"
@@ -814,6 +866,8 @@ resource "aws_iam_role_policy" "deployer_role" {
           "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/bundles/*",
           "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/captures/*",
           "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/doctor/*",
+          "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/profiles/*",
+          "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/service/*",
         ]
       },
       {
@@ -918,10 +972,26 @@ resource "aws_iam_role_policy" "deployer_role" {
         }
       },
       {
-        Sid      = "SeeSchedules"
-        Effect   = "Allow"
-        Action   = ["scheduler:GetSchedule"]
+        Sid    = "Schedules"
+        Effect = "Allow"
+        Action = [
+          "scheduler:CreateSchedule",
+          "scheduler:DeleteSchedule",
+          "scheduler:GetSchedule",
+          "scheduler:UpdateSchedule",
+        ]
         Resource = ["arn:${data.aws_partition.current.partition}:scheduler:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:schedule/${var.stem}/*"]
+      },
+      {
+        Sid      = "PassSchedulerRole"
+        Effect   = "Allow"
+        Action   = ["iam:PassRole"]
+        Resource = ["arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role/${var.stem}-scheduler"]
+        Condition = {
+          StringEquals = {
+            "iam:PassedToService" = "scheduler.amazonaws.com"
+          }
+        }
       },
       {
         Sid      = "FindSchedules"
@@ -970,26 +1040,6 @@ resource "aws_iam_role_policy" "deployer_role" {
         Resource = ["arn:${data.aws_partition.current.partition}:s3:::${var.bucket}"]
       },
       {
-        Sid    = "Schedules"
-        Effect = "Allow"
-        Action = [
-          "scheduler:CreateSchedule",
-          "scheduler:UpdateSchedule",
-        ]
-        Resource = ["arn:${data.aws_partition.current.partition}:scheduler:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:schedule/${var.stem}/*"]
-      },
-      {
-        Sid      = "PassSchedulerRole"
-        Effect   = "Allow"
-        Action   = ["iam:PassRole"]
-        Resource = ["arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role/${var.stem}-scheduler"]
-        Condition = {
-          StringEquals = {
-            "iam:PassedToService" = "scheduler.amazonaws.com"
-          }
-        }
-      },
-      {
         Sid    = "CallFunctions"
         Effect = "Allow"
         Action = [
@@ -1009,12 +1059,6 @@ resource "aws_iam_role_policy" "deployer_role" {
           "arn:${data.aws_partition.current.partition}:lambda:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:function:${var.stem}-*",
           "arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:log-group:/aws/lambda/${var.stem}-*",
         ]
-      },
-      {
-        Sid      = "RemoveSchedules"
-        Effect   = "Allow"
-        Action   = ["scheduler:DeleteSchedule"]
-        Resource = ["arn:${data.aws_partition.current.partition}:scheduler:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:schedule/${var.stem}/*"]
       },
       {
         Sid      = "ReadLogs"

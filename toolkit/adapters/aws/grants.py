@@ -19,15 +19,18 @@ def inference(site: Site) -> tuple[Statement, ...]:
 
 def drift_check(site: Site) -> tuple[Statement, ...]:
     """Reads a window, writes its report, tells people, asks for a retrain."""
-    own = site.objects("journal", "reports", "pages", "cache", "leases")
+    own = site.objects("journal", "reports", "pages", "cache", "leases", "deadletter")
+    counts = site.objects("profiles", "service")
     return (
         *_reads(site),
         Statement("Report", ("s3:PutObject",), own, "reports, incidents, rollouts, checkpoints, tickets of jobs"),
-        Statement("Expire", ("s3:DeleteObject",), site.objects("captures"), "captures live as long as they may"),
+        Statement("Compact", ("s3:PutObject",), counts, "the counts of a day gone by become one object"),
+        Statement("Expire", ("s3:DeleteObject",), (*counts, *site.objects("captures")), "and live as long as they may"),
         _tells(site),
         _measures(site),
         *_submits(site, "retrain"),
         *_moves(site),
+        *_schedules_of(site),
         _function_logs(site),
     )
 
@@ -74,7 +77,8 @@ def deployer(site: Site) -> tuple[Statement, ...]:
     return (
         *_state(site),
         Statement(
-            "Clean", ("s3:DeleteObject",), site.objects("bundles", "captures", "doctor"), "destroy, gc, doctor"
+            "Clean", ("s3:DeleteObject",), site.objects("bundles", "captures", "doctor", "profiles", "service"),
+            "destroy, gc, doctor",
         ),
         *_jobs(site),
         Statement("StopJobs", ("batch:TerminateJob",), (_jobs_arn(site),), "Ctrl-C stops the job"),
@@ -87,7 +91,6 @@ def deployer(site: Site) -> tuple[Statement, ...]:
             "RemoveFunctions", ("lambda:DeleteFunction", "logs:DeleteLogGroup"),
             (site.functions, _function_group(site)), "gc and destroy",
         ),
-        Statement("RemoveSchedules", ("scheduler:DeleteSchedule",), (_schedules(site),), "destroy"),
         Statement("ReadLogs", ("logs:FilterLogEvents",), (_function_group(site),), "logs of functions"),
         Statement(
             "Secrets",
@@ -192,6 +195,24 @@ def _moves(site: Site) -> tuple[Statement, ...]:
     )  # fmt: skip
 
 
+def _schedules_of(site: Site) -> tuple[Statement, ...]:
+    """The drift check's schedule, and that of a rollout while there is one: who advances it ends it."""
+    return (
+        Statement(
+            "Schedules",
+            (
+                "scheduler:CreateSchedule", "scheduler:DeleteSchedule", "scheduler:GetSchedule",
+                "scheduler:UpdateSchedule",
+            ),
+            (_schedules(site),), "schedules of the target",
+        ),
+        Statement(
+            "PassSchedulerRole", ("iam:PassRole",), (site.role("scheduler"),), "a schedule calls as its role",
+            {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}},
+        ),
+    )  # fmt: skip
+
+
 def _redeploys(site: Site) -> tuple[Statement, ...]:
     """A new version of functions that are there."""
     return (
@@ -207,7 +228,7 @@ def _redeploys(site: Site) -> tuple[Statement, ...]:
             "PassFunctionRoles", ("iam:PassRole",), tuple(site.role(role) for role in ("inference", "drift-check")),
             "a function runs as its role", {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}},
         ),
-        Statement("SeeSchedules", ("scheduler:GetSchedule",), (_schedules(site),), "the drift check's schedule"),
+        *_schedules_of(site),
         Statement("FindSchedules", ("scheduler:ListSchedules",), ANY, "AWS knows no resource for it"),
         Statement("SeeWatches", ("s3:GetBucketNotification",), (site.bucket_arn,), "who is told of new data"),
     )  # fmt: skip
@@ -230,14 +251,6 @@ def _deploys(site: Site) -> tuple[Statement, ...]:
             (site.functions,), 'serve.auth = "public", and back; S3 may call the drift check',
         ),
         Statement("Watches", ("s3:PutBucketNotification",), (site.bucket_arn,), "S3 tells the drift check of new data"),
-        Statement(
-            "Schedules", ("scheduler:CreateSchedule", "scheduler:UpdateSchedule"), (_schedules(site),),
-            "the drift check's schedule",
-        ),
-        Statement(
-            "PassSchedulerRole", ("iam:PassRole",), (site.role("scheduler"),), "a schedule calls as its role",
-            {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}},
-        ),
     )  # fmt: skip
 
 
