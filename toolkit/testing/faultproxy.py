@@ -91,14 +91,20 @@ def at(wanted: int, fault: Fault) -> Plan:
     return lambda number, method, target: fault if number == wanted else None
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A client that has gone, which is what is being tested."""
+
+
 class Proxy:
     def __init__(self, server: str, plan: Plan = lambda *_: None) -> None:
         self.seen: list[str] = []
         self.plan = plan
         self._upstream = urlsplit(server).netloc
         self._lock = threading.Lock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._http.daemon_threads = True
+        self._http = _Server(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,))
         self.address = f"http://127.0.0.1:{self._http.server_port}"
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import toolkit
 from toolkit.adapters.aws.errors import translated
+from toolkit.adapters.aws.whole import watch
 
 T = TypeVar("T")
 _making = threading.RLock()
@@ -27,7 +28,7 @@ NOWHERE = "us-east-1"  # what an S3-compatible server is told when nothing names
 
 @cache
 def client(
-    service: str, region: str, endpoint: str = "", *, retries: bool = True, read_seconds: int = READ_SECONDS
+    service: str, region: str, endpoint: str = "", *, retries: bool = True, read_seconds: float = READ_SECONDS
 ) -> Any:
     """The client of `service`. Opens no connection. ConfigError when no region is known; ModuleNotFoundError.
 
@@ -48,7 +49,7 @@ def client(
     with _making, translated(f"open a client of {service}", region):
         session = _session(endpoint in emulated)
         known = region or session.region_name or (NOWHERE if endpoint else None)
-        return session.client(service, region_name=known, endpoint_url=endpoint or None, config=config)
+        return watch(session.client(service, region_name=known, endpoint_url=endpoint or None, config=config))
 
 
 def credentials(region: str, endpoint: str = "") -> Any:

@@ -1,0 +1,57 @@
+"""The faults that every service is held to, each with what a caller may be told of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+from toolkit.domain.errors import (
+    ConfigError,
+    Corrupt,
+    Throttled,
+    ToolkitError,
+    Unauthenticated,
+    Unavailable,
+)
+from toolkit.state import patience
+from toolkit.testing.faultproxy import Altered, Applied, Cut, Fault, Refused, Reset, Slow, Torn
+
+LATE = 0.4  # seconds that a slow reply takes; who is tested with it waits half of that
+PATIENT = 30.0
+
+
+class Case(NamedTuple):
+    """`told` is what a call may end with; `sure`: then it was not applied."""
+
+    fault: Fault
+    told: tuple[type[ToolkitError], ...]
+    sure: bool = False
+
+
+CASES = {
+    "reply lost": Case(Applied(), (Unavailable,)),
+    "applied, then 503": Case(Applied(503), (Unavailable,)),
+    "applied, then 500": Case(Applied(500, "InternalError"), (Unavailable,)),
+    "reset after": Case(Reset(after=True), (Unavailable,)),
+    "cut in the headers": Case(Cut(), (Unavailable,)),
+    "torn body": Case(Torn(3), (Unavailable,)),
+    "altered body": Case(Altered(), (Unavailable, Corrupt)),
+    "slow": Case(Slow(LATE), (Unavailable,)),
+    "reset before": Case(Reset(), (Unavailable,)),  # nobody can tell it from the one after
+    "503": Case(Refused(503, "ServiceUnavailable"), (Unavailable,)),
+    "500": Case(Refused(500, "InternalError"), (Unavailable,)),
+    "throttled": Case(Refused(503, "SlowDown"), (Throttled, Unavailable), sure=True),  # a HEAD says no more than 503
+    "conflict": Case(Refused(409, "ConditionalRequestConflict"), (Throttled,), sure=True),
+    "expired token": Case(Refused(400, "ExpiredToken"), (Unauthenticated,), sure=True),
+    "wrong region": Case(Refused(301, "PermanentRedirect"), (ConfigError,), sure=True),
+    "clock skew": Case(Refused(403, "RequestTimeTooSkewed"), (Unauthenticated,), sure=True),
+}
+
+
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pauses between tries: the SDK's, the state's, the adapter's."""
+    from botocore.retries import standard
+
+    monkeypatch.setattr(standard.ExponentialBackoff, "delay_amount", lambda self, context: 0)
+    monkeypatch.setattr(patience, "sleep", lambda seconds: None)

@@ -1,0 +1,45 @@
+"""A reply that broke off in its headers is no reply.
+
+Python's HTTP client takes the end of a connection for the end of the headers, so that such a reply reads as a success
+with nothing in it. AWS says every reply's length: one without is turned into a 503, and so retried where that is right.
+(Not that of HEAD, whose length is another's: who needs one of its headers looks whether it is there.)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+BODILESS = (204, 304)
+LENGTHS = ("content-length", "transfer-encoding")
+BROKEN = 503
+
+
+def watch(service: Any) -> Any:
+    """The client, which from now on takes no broken reply for a success."""
+    service.meta.events.register_first("before-parse", _require_length)
+    service.meta.events.register_first("needs-retry", _retry_by_what_was_parsed)
+    return service
+
+
+def broken_off() -> Exception:
+    """As botocore says it of a body."""
+    from botocore.exceptions import ResponseStreamingError
+
+    error: Exception = ResponseStreamingError(error="the reply broke off in its headers")
+    return error
+
+
+def _require_length(operation_model: Any, response_dict: Any, **_: Any) -> None:
+    status, headers = response_dict["status_code"], response_dict["headers"]
+    head = operation_model.http.get("method") == "HEAD"
+    if status < 300 and status not in BODILESS and not head and not any(name in headers for name in LENGTHS):
+        if operation_model.has_streaming_output:
+            response_dict["body"].close()
+        response_dict["status_code"], response_dict["body"] = BROKEN, b""
+
+
+def _retry_by_what_was_parsed(response: Any, **_: Any) -> None:
+    """As botocore itself does for S3's errors that come with a 200."""
+    if response is not None:
+        reply, parsed = response
+        reply.status_code = parsed.get("ResponseMetadata", {}).get("HTTPStatusCode", reply.status_code)
