@@ -15,11 +15,15 @@ PROVIDER = Provider(
     title="Google Cloud",
     ports={
         "store": "toolkit.adapters.gcp.store:open_store",
+        "secrets": "toolkit.adapters.gcp.secrets:open_secrets",
+        "alerts": "toolkit.adapters.gcp.alerts:open_alerts",
+        "metrics": "toolkit.adapters.gcp.metrics:open_metrics",
     },
     settings="toolkit.adapters.gcp.settings:GcpSettings",
     claims=frozenset(
         {
             "store.read", "store.write", "store.create", "store.swap", "store.files", "store.uri",
+            "secrets.store", "alerts.publish", "metrics.record",
         }
     ),
     extra="gcp",

@@ -7,7 +7,7 @@ a conflict. What reads is tried again on 429 and 5xx.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -81,10 +81,17 @@ class Api:
         return again(lambda: self.call(what, "GET", path, query=query), _passes)
 
     def call(
-        self, what: str, method: str, path: str, body: Any = None, query: dict[str, Any] | None = None
+        self,
+        what: str,
+        method: str,
+        path: str,
+        body: Any = None,
+        query: Mapping[str, Any] | None = None,
+        *,
+        quoted: bool = True,
     ) -> dict[str, Any]:
-        """Once. `path` has no leading slash; the decoded answer."""
-        with translated(what, service=self.host):
+        """Once. `path` has no leading slash; the decoded answer. `quoted`: see `errors.translated`."""
+        with translated(what, service=self.host, quote=quoted):
             url = f"{self._base}/{quote(path, safe='/:@%')}"
             given = {key: value for key, value in (query or {}).items() if value not in ("", None)}
             answer = session(self._endpoint).request(method, url, params=given, json=body, timeout=SECONDS)

@@ -116,9 +116,10 @@ TORN = ("ChunkedEncodingError", "ProtocolError", "IncompleteRead", "DataCorrupti
 
 
 @contextmanager
-def translated(what: str, *, service: str = "SERVICE") -> Iterator[None]:
-    """`what` is what was being done: "write gs://bucket/key". `service` is the API's host name. Only what Google's
-    libraries raise is translated: a bug of ours goes on as it is."""
+def translated(what: str, *, service: str = "SERVICE", quote: bool = True) -> Iterator[None]:
+    """`what` is what was being done: "write gs://bucket/key". `service` is the API's host name. `quote=False` leaves
+    out Google's own words: they may hold addresses. Only what Google's libraries raise is translated: a bug of ours
+    goes on as it is."""
     from google.api_core.exceptions import GoogleAPICallError, RetryError
     from google.auth.exceptions import GoogleAuthError
     from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
@@ -129,6 +130,7 @@ def translated(what: str, *, service: str = "SERVICE") -> Iterator[None]:
         yield
     except (*known, RequestException) as error:
         row, said = _row(error)
+        said = said if quote else said.partition(":")[0]
         hint = row.hint.format(permission=_permission(_message(error)), service=service)
         raise row.kind(f"cannot {what}: {said}", hint=hint) from error
 
