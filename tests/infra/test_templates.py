@@ -159,6 +159,12 @@ def _statements() -> list[Any]:
     return [s for statements in policies.roles(SITE).values() for s in statements]
 
 
+@pytest.mark.parametrize("role", names.ROLES)
+def test_no_two_statements_of_a_role_have_one_name(role: str) -> None:
+    sids = [statement.sid for statement in policies.roles(SITE)[role]]
+    assert len(sids) == len(set(sids))
+
+
 def test_no_action_is_a_wildcard_and_everything_says_why() -> None:
     for statement in _statements():
         assert not [action for action in statement.actions if "*" in action]
