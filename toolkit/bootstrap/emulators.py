@@ -11,7 +11,6 @@ nothing listens: settings without an address would lead to the real cloud.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -32,6 +31,7 @@ from toolkit.domain import times
 from toolkit.domain.errors import ConfigError, Unavailable
 from toolkit.domain.specs import Binding
 from toolkit.execution import files
+from toolkit.execution.host import bundles
 from toolkit.execution.tree import identity
 from toolkit.ports.context import Context
 from toolkit.ports.emulator import Emulator
@@ -92,7 +92,7 @@ class Place:
 
     def forget(self) -> None:
         self._state.unlink(missing_ok=True)
-        shutil.rmtree(self.home, ignore_errors=True)
+        bundles.remove(self.home)  # with unpacked bundles in it, which are read-only
 
 
 def connected(provider: Provider, settings: Mapping[str, Any], directory: Path, target: str) -> dict[str, Any]:

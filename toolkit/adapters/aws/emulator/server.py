@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import signal
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from typing import Any
 from toolkit.adapters.aws.emulator.executors import Chain, Home
 from toolkit.adapters.aws.emulator.moto import ACCOUNT, Moto
 from toolkit.adapters.aws.emulator.wire import call_of, status_line
+from toolkit.execution.host import bundles
 
 
 class Application:
@@ -34,6 +34,7 @@ def main() -> None:
     """Prints the address, then answers until SIGTERM, or until whoever started it is gone: its standard input closes
     (not with --detached, for `toolkit dev`)."""
     options = _options()
+    _leave_the_user_alone()
     folder = options.home or Path(tempfile.mkdtemp(prefix="aws-emulator-"))
     server = _listen(options.port)
     home = Home(f"http://127.0.0.1:{server.port}", folder, ACCOUNT)
@@ -50,8 +51,16 @@ def main() -> None:
     stop.wait()
     chain.close()
     if not options.home:
-        shutil.rmtree(folder, ignore_errors=True)
+        bundles.remove(folder)
     os._exit(0)  # no thread of moto's or werkzeug's holds it up
+
+
+def _leave_the_user_alone() -> None:
+    """moto asks boto3 for this and that: it finds no profile, no file and no credentials but its own."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    own = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
+    os.environ.update({**own, "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull})
 
 
 def _options() -> argparse.Namespace:
