@@ -15,6 +15,7 @@ END = ["train a bad one", "gates refuse it", "push it anyway", "roll back", "des
 
 
 def told(shell: Shell, folder: Path, flags: str = "") -> dict[str, Any]:
+    folder.mkdir(exist_ok=True)
     done = shell.ok(f"demo --dir {folder / 'demo'} --json --quiet {flags}", folder)
     document: dict[str, Any] = json.loads(done.out.splitlines()[-1])
     assert document["ok"] is True
@@ -46,3 +47,15 @@ def test_without_a_season_nothing_is_retrained(tmp_path: Path, shell: Shell) -> 
     assert data["drift"]["verdict"] == "ok"
     assert data["retrains"] == 0
     assert "retrain" not in [step["name"] for step in data["steps"]]
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(1200)
+def test_on_aws_played_here_it_is_the_same_story_to_the_last_prediction(tmp_path: Path, shell: Shell) -> None:
+    here = told(shell, tmp_path / "here")
+    aws = told(shell, tmp_path / "aws", "-t aws-local")
+    for same in ("dataset", "models", "predictions_sha256", "rows", "retrains", "drift"):
+        assert aws[same] == here[same], same
+    names = [step["name"] for step in aws["steps"]]
+    assert names[:2] == ["project", "emulator"]
+    assert names[-1] == "stop"
