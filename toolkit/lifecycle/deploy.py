@@ -114,6 +114,15 @@ def provision(ctx: Context, version: int, *, reason: str) -> Release:
     return _release(ctx, wanted, state.url, _version_of(state.spec_digests, wanted.inference), reason)
 
 
+def _may_read_models(ctx: Context) -> None:
+    provider = ctx.provider("functions")
+    if from_bucket(ctx) and not provider.live_models:
+        raise PlanError(
+            f"an inference function on {provider.title} may not read the bucket, which also holds the training data",
+            hint='[serve] model = "baked"',
+        )
+
+
 def from_bucket(ctx: Context) -> bool:
     return ctx.project.serve.model == "bucket"
 
@@ -163,6 +172,7 @@ def _how_to_stop(ctx: Context) -> list[str]:
 
 
 def _wanted(ctx: Context, number: int | None) -> _Wanted:
+    _may_read_models(ctx)
     chosen = find.version(ctx, number if number is not None else "champion")
     trust.check(ctx, chosen)
     choice = compiled.choose(ctx, find.manifest(ctx, chosen))

@@ -21,6 +21,7 @@ PROVIDER = Provider(
         "metrics": "toolkit.adapters.local.metrics:open_metrics",
     },
     settings="toolkit.adapters.local.settings:LocalSettings",
+    live_models=True,
     claims=frozenset(PROMISES),
     extra="local",
     signer="toolkit.adapters.local.signer:open_signer",

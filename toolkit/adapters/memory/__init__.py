@@ -18,6 +18,7 @@ PROVIDER = Provider(
         "metrics": "toolkit.adapters.memory.metrics:open_metrics",
     },
     settings="toolkit.adapters.memory.settings:MemorySettings",
+    live_models=True,
     claims=frozenset(
         {
             "store.read", "store.write", "store.create", "store.swap", "store.files",
