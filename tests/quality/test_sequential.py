@@ -25,7 +25,20 @@ def _pmf(k: int, n: int, m: int, odds: float) -> dict[int, float]:
 def test_the_sum_over_tables_is_the_one_that_brute_force_gives(k: int, n: int, data: st.DataObject, log: float) -> None:
     m = data.draw(st.integers(1, k + n - 1))
     exact = math.log(sum(comb(k, x) * comb(n, m - x) * math.exp(log * x) for x in range(max(0, m - n), min(k, m) + 1)))
-    assert sequential._Tables(k, n, m).log_sum(log) == pytest.approx(exact, abs=1e-9)
+    tables = sequential.Tables(k, n, m)
+    assert tables.log_sum(log) == pytest.approx(exact, abs=1e-9)
+    several = tables.log_sums([0.0, log, -log])
+    apart = [tables.log_sum(odds) - tables.log_sum(0.0) for odds in (0.0, log, -log)]
+    assert [one - several[0] for one in several] == pytest.approx(apart, abs=1e-9)
+
+
+@pytest.mark.parametrize("m", [64, 65])
+def test_few_tables_and_many_are_added_up_to_the_same(m: int) -> None:
+    tables = sequential.Tables(1_000_000, 3_000_000, m)
+    logs = [math.log(odds) for odds in (1.0, 2 * 15.0, 1 / (2 * 15.0))]
+    apart = [tables.log_sum(odds) - tables.log_sum(0.0) for odds in logs]
+    found = tables.log_sums(logs)
+    assert [one - found[0] for one in found] == pytest.approx(apart, abs=1e-7)
 
 
 @given(st.integers(1, 30), st.integers(1, 30), st.data(), st.floats(1, 3), st.floats(0.1, 1), st.booleans())

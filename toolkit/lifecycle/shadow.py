@@ -2,7 +2,7 @@
 
 A function is frozen once it has answered, so nothing can be copied behind an answer's back; captured rows can be
 replayed whenever there is time. No byte of an answer can change by it, and nobody waits for it. It costs the
-challenger one call for each captured request, at most ROWS rows a tick, and the keeping of features
+challenger one call for each captured request, about ROWS rows a tick, and the keeping of features
 (`serve.capture.features`).
 
 The challenger counts and captures these as any others, under its own version: that is what the judge reads.
@@ -11,7 +11,10 @@ The challenger counts and captures these as any others, under its own version: t
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
+
+import msgspec
 
 from toolkit.domain import codec, times
 from toolkit.domain.errors import NotFound, ProviderError
@@ -25,6 +28,14 @@ from toolkit.serving.capture import Captured
 from toolkit.state import keys
 
 ROWS = 5_000
+LATE = timedelta(hours=2)  # after its hour a capture may come, and is asked again
+
+
+class _Replayed(msgspec.Struct):
+    """What was asked again already: the names of captures, of the hours that may yet get more. An object is filed by
+    the hour of what it holds, and a late one may stand before those that were read."""
+
+    names: list[str] = []  # noqa: RUF012  # msgspec copies empty defaults
 
 
 def replay(ctx: Context, standing: Standing) -> int:
@@ -34,17 +45,20 @@ def replay(ctx: Context, standing: Standing) -> int:
     assert release is not None
     prefix = keys.captures(ctx.target, release.endpoint)
     cursor = keys.shadow(ctx.target, release.endpoint, standing.number)
-    after = _read(ctx, cursor) or prefix + keys.stamp(f"{standing.rollout.began[:13]}:00:00Z")
+    before = set(_read(ctx, cursor).names)
     signature = find.manifest(ctx, find.version(ctx, standing.rollout.challenger)).signature
-    rows = 0
-    for meta in ctx.store.list(prefix, after=after):
-        captured = codec.decode(ctx.store.get(meta.key).data, Captured, where=meta.key)
-        if captured.model_version == standing.rollout.champion and captured.features:
-            rows += _ask(ctx, standing, signature, captured)
-        after = meta.key
-        if rows >= ROWS:
-            break
-    ctx.store.put(cursor, after.encode())
+    oldest = max(times.parse(standing.rollout.began), times.parse(ctx.clock()) - LATE)
+    rows, seen = 0, []
+    for meta in ctx.store.list(prefix, after=prefix + keys.stamp(f"{times.text(oldest)[:13]}:00:00Z")):
+        name = meta.key.removeprefix(prefix)
+        if name not in before and rows < ROWS:
+            captured = codec.decode(ctx.store.get(meta.key).data, Captured, where=meta.key)
+            ours = captured.model_version == standing.rollout.champion and captured.flushed >= standing.rollout.began
+            rows += _ask(ctx, standing, signature, captured) if ours and captured.features else 0
+        elif name not in before:
+            continue  # the next tick's
+        seen.append(name)
+    ctx.store.put(cursor, msgspec.json.encode(_Replayed(names=seen)))
     return rows
 
 
@@ -87,8 +101,8 @@ def _value(dtype: str, value: Any) -> Any:
     return int(value) if dtype == "int64" and float(value).is_integer() else value
 
 
-def _read(ctx: Context, key: str) -> str:
+def _read(ctx: Context, key: str) -> _Replayed:
     try:
-        return ctx.store.get(key).data.decode()
+        return msgspec.json.decode(ctx.store.get(key).data, type=_Replayed)
     except NotFound:
-        return ""
+        return _Replayed()

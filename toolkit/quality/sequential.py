@@ -23,9 +23,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 ALTERNATIVES = (1.25, 1.6, 2.5, 5.0, 15.0)  # times the tolerance: small differences late, large ones at once
+FEW = 64  # tables that are gone through one by one: the largest term fits a float by far
 _NEGLIGIBLE = 1e-18
 
 
@@ -44,8 +46,9 @@ class Test:
 
     def __init__(self, tolerance: float = 1.0, *, falls: bool = False) -> None:
         sign = -1.0 if falls else 1.0
-        self._null = sign * math.log(tolerance)
+        null = sign * math.log(tolerance)
         self._steps = [sign * math.log(alternative) for alternative in ALTERNATIVES]
+        self._odds = [null, *(null + step for step in self._steps)]
         self._begun = [-math.inf] * len(ALTERNATIVES)  # log of the sum over the stretches it may have begun with
         self._batches = 0
 
@@ -55,10 +58,9 @@ class Test:
             return  # one side only, or all alike: nothing to tell them apart by
         self._batches += 1
         prior = -math.log(self._batches * (self._batches + 1))
-        tables = _Tables(challenger.of, champion.of, bad)
-        at_null = tables.log_sum(self._null)
-        for index, step in enumerate(self._steps):
-            likelier = challenger.bad * step + at_null - tables.log_sum(self._null + step)
+        at_null, *alternatives = tables(challenger.of, champion.of, bad).log_sums(self._odds)
+        for index, (step, log_sum) in enumerate(zip(self._steps, alternatives, strict=True)):
+            likelier = challenger.bad * step + at_null - log_sum
             self._begun[index] = _added(self._begun[index], prior) + likelier
 
     @property
@@ -86,12 +88,33 @@ def _added(a: float, b: float) -> float:
     return high + math.log1p(math.exp(low - high))
 
 
-class _Tables:
+class Tables:
     """The tables of one batch: x of `m` bad ones on the challenger's `k` requests, the rest on the champion's `n`."""
 
     def __init__(self, k: int, n: int, m: int) -> None:
         self.k, self.n, self.m = k, n, m
         self.low, self.high = max(0, m - n), min(k, m)
+        self._mode_of_equals = self._mode(1.0)
+        self._up: list[float] = []
+        self._down: list[float] = []
+        if self.high - self.low <= FEW:
+            self._up = [self._ratio(x) for x in range(self._mode_of_equals, self.high)]
+            self._down = [1 / self._ratio(x - 1) for x in range(self._mode_of_equals, self.low, -1)]
+
+    def log_sums(self, log_odds: Sequence[float]) -> list[float]:
+        """`log_sum` of each, but for a constant that all of them share. Few tables are gone through whole, from the
+        ends inwards: every term is in the same ratio to its neighbour, times the odds."""
+        if self.high - self.low > FEW:
+            return [self.log_sum(log) for log in log_odds]
+        sums = []
+        for log in log_odds:
+            odds, above, below = math.exp(log), 0.0, 0.0
+            for ratio in reversed(self._up):
+                above = (above + 1.0) * ratio * odds
+            for ratio in reversed(self._down):
+                below = (below + 1.0) * ratio / odds
+            sums.append(math.log(1.0 + above + below) + self._mode_of_equals * log)
+        return sums
 
     def log_sum(self, log_odds: float) -> float:
         """log of the sum over all tables of C(k, x) C(n, m-x) odds^x: from its largest term outwards, in both ways."""
@@ -122,6 +145,12 @@ class _Tables:
         c = (self.k + 1) * (self.m + 1) * odds
         q = -(b - math.sqrt(max(b * b - 4 * a * c, 0.0))) / 2
         return min(max(int(c / q), self.low), self.high)
+
+
+@lru_cache(maxsize=256)
+def tables(k: int, n: int, m: int) -> Tables:
+    """Both tests of a bin, and the same batch judged again, look at the same ones."""
+    return Tables(k, n, m)
 
 
 def _log_choose(n: int, k: int) -> float:
