@@ -9,6 +9,7 @@ import pytest
 from toolkit.domain.errors import (
     ConfigError,
     Corrupt,
+    PermissionDenied,
     Throttled,
     ToolkitError,
     Unauthenticated,
@@ -55,3 +56,15 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(standard.ExponentialBackoff, "delay_amount", lambda self, context: 0)
     monkeypatch.setattr(patience, "sleep", lambda seconds: None)
+
+
+# As the services other than S3 say it.
+SERVICES = {
+    **{name: case for name, case in CASES.items() if not case.sure},
+    "throttled": Case(Refused(429, "TooManyRequestsException"), (Throttled,), sure=True),
+    "throttled, as a 400": Case(Refused(400, "ThrottlingException"), (Throttled,), sure=True),
+    "expired token": Case(Refused(403, "ExpiredTokenException"), (Unauthenticated,), sure=True),
+    "wrong region": Case(Refused(403, "InvalidSignatureException"), (Unauthenticated,), sure=True),
+    "clock skew": Case(Refused(403, "RequestExpired"), (Unauthenticated,), sure=True),
+    "denied": Case(Refused(403, "AccessDeniedException"), (PermissionDenied,), sure=True),
+}  # fmt: skip

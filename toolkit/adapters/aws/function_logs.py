@@ -34,9 +34,11 @@ class Group:
         self._poll = poll
 
     def make(self, tags: dict[str, str]) -> None:
-        """With its retention, before Lambda makes one without."""
+        """With its retention, before Lambda makes one without. One that is there is given it too: who made it may have
+        died before it came to that, and a log without an end is paid for without an end."""
         with suppress(AlreadyExists), self._translated("make"):
             self._service.create_log_group(logGroupName=self.name, **({"tags": tags} if tags else {}))
+        with self._translated("limit"):
             self._service.put_retention_policy(logGroupName=self.name, retentionInDays=RETENTION_DAYS)
 
     def delete(self) -> None:

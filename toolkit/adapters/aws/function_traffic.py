@@ -8,7 +8,7 @@ from typing import Any
 from toolkit.adapters.aws.errors import code
 from toolkit.adapters.aws.function_api import ALIAS, Api
 from toolkit.adapters.aws.function_marks import Mark
-from toolkit.domain.errors import NotFound, StorageFull, ToolkitError, Unsupported
+from toolkit.domain.errors import AlreadyExists, NotFound, StorageFull, ToolkitError, Unsupported
 
 # Since October 2025 a URL that asks for nothing needs both.
 _PUBLIC: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -65,12 +65,25 @@ class Traffic:
         try:
             self._api.call(what, "update_alias", **where, RoutingConfig=routing)
         except NotFound:
-            self._api.call(what, "create_alias", **where, **({"RoutingConfig": routing} if others else {}))
+            with suppress(AlreadyExists):
+                self._create(what, "create_alias", **where, **({"RoutingConfig": routing} if others else {}))
+                return
+            self._api.call(what, "update_alias", **where, RoutingConfig=routing)
 
     def _create_url(self, name: str, auth: str) -> Any:
-        return self._api.call(
-            f"make the URL of {name}", "create_function_url_config", FunctionName=name, Qualifier=ALIAS, AuthType=auth
-        )
+        with suppress(AlreadyExists):
+            what = f"make the URL of {name}"
+            return self._create(what, "create_function_url_config", FunctionName=name, Qualifier=ALIAS, AuthType=auth)
+        return self.url(name)
+
+    def _create(self, what: str, operation: str, **given: Any) -> Any:
+        """AlreadyExists also when it is ours: the SDK asks again after a lost reply, and then meets its own work."""
+        try:
+            return self._api.call(what, operation, **given)
+        except ToolkitError as error:
+            if code(error) == "ResourceConflictException":
+                raise AlreadyExists(error.message, hint=error.hint) from error.__cause__
+            raise
 
     def _close(self, name: str, url: Any) -> None:
         if url["AuthType"] != "AWS_IAM":
