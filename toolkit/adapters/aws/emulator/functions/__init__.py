@@ -1,7 +1,7 @@
 """Lambda, with its control plane and its workers: what moto's Lambda would have to be.
 
     state      functions, versions, aliases, URLs as records
-    control    the operations on them (create, update, publish, alias, URL, permission, tags)
+    control    the operations on functions and versions; `aliases` with their URLs; `grants`: concurrency, policy, tags
     code       zips from S3, unpacked and checked once each; which interpreter runs a runtime
     invoking   Invoke: workers by version, concurrency, retries of events that nobody waits for
     urls       function URLs, on loopback under /lambda-url/<id>/, with their own authorization

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import re
-import secrets
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from toolkit.adapters.aws.emulator.executors import Home
+from toolkit.adapters.aws.emulator.functions.aliases import Aliases
 from toolkit.adapters.aws.emulator.functions.code import Code, interpreter, invalid
-from toolkit.adapters.aws.emulator.functions.state import LATEST, Function, Functions, Version, missing, page, split
+from toolkit.adapters.aws.emulator.functions.grants import Grants
+from toolkit.adapters.aws.emulator.functions.state import (
+    LATEST,
+    Function,
+    Functions,
+    Version,
+    conflict,
+    page,
+    require_revision,
+    routed,
+    split,
+)
 from toolkit.adapters.aws.emulator.moto import Moto
 from toolkit.adapters.aws.emulator.operations import Refused
 from toolkit.adapters.aws.emulator.wire import Reply
@@ -19,8 +30,6 @@ from toolkit.adapters.aws.emulator.wire import Reply
 ENVIRONMENT_BYTES = 4096
 MEMORY_MB = 10_240
 TIMEOUT_SECONDS = 900
-ACCOUNT_CONCURRENCY = 1000
-UNRESERVED = 100
 _RESERVED_VARIABLES = re.compile(
     r"_HANDLER|_X_AMZN_TRACE_ID|AWS_DEFAULT_REGION|AWS_REGION|AWS_EXECUTION_ENV|AWS_LAMBDA_\w+"
     r"|AWS_ACCESS_KEY(_ID)?|AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|LAMBDA_TASK_ROOT|LAMBDA_RUNTIME_DIR"
@@ -40,10 +49,12 @@ class Control:
         self._functions = functions
         self._code = code
         self._gone = gone
+        self._parts = (self, Aliases(home, functions), Grants(home, functions))
 
     def __call__(self, operation: str, region: str, given: _Input) -> Reply:
         """Refused for what it refuses, and (501) for what this emulator does not know."""
-        method = getattr(self, "_" + re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower(), None)
+        name = "_" + re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
+        method = next((getattr(part, name) for part in self._parts if hasattr(part, name)), None)
         if method is None:
             raise Refused(501, "NotImplemented", f"the emulator has no {operation}")
         code = self._code.take(given.get("Code") or given) if operation in _WITH_CODE else None
@@ -62,7 +73,7 @@ class Control:
                 raise invalid(f"{key} is mandatory for functions created with deployment packages")
         self._check(given)
         if self._functions.has(region, name):
-            raise _conflict(f"Function already exist: {name}")
+            raise conflict(f"Function already exist: {name}")
         arn = f"arn:aws:lambda:{region}:{self._home.account}:function:{name}"
         config: _Input = {
             "FunctionName": name, "FunctionArn": arn, "Version": LATEST, "PackageType": "Zip",
@@ -119,9 +130,9 @@ class Control:
         elif qualifier == LATEST:
             raise invalid("$LATEST version cannot be deleted without deleting the function.")
         else:
-            if using := [a["Name"] for a in function.aliases.values() if qualifier in _routed(a)]:
+            if using := [a["Name"] for a in function.aliases.values() if qualifier in routed(a)]:
                 pointing = f"Version {qualifier} is used by alias {using[0]}"
-                raise _conflict(f"Unable to delete version because the following aliases reference it: {pointing}")
+                raise conflict(f"Unable to delete version because the following aliases reference it: {pointing}")
             if qualifier not in function.versions:
                 return Reply(204)
             del function.versions[qualifier]
@@ -158,209 +169,6 @@ class Control:
         found, marker = page(every, given.get("Marker", ""), given.get("MaxItems", 50))
         return Reply.of({"Versions": found, "NextMarker": marker or None})
 
-    # aliases
-
-    def _create_alias(self, region: str, given: _Input) -> Reply:
-        function = self._functions.get(region, given["FunctionName"])
-        if given["Name"] in function.aliases:
-            raise _conflict(f"Alias already exists: {function.arn}:{given['Name']}")
-        alias: _Input = {"AliasArn": f"{function.arn}:{given['Name']}", "Name": given["Name"], "Description": ""}
-        function.aliases[given["Name"]] = self._aliased(function, alias, given)
-        return Reply.of(function.aliases[given["Name"]], 201)
-
-    def _update_alias(self, region: str, given: _Input) -> Reply:
-        function = self._functions.get(region, given["FunctionName"])
-        alias = function.alias(given["Name"])
-        _require_revision(given, alias)
-        function.aliases[given["Name"]] = self._aliased(function, alias, given)
-        return Reply.of(function.aliases[given["Name"]])
-
-    def _get_alias(self, region: str, given: _Input) -> Reply:
-        return Reply.of(self._functions.get(region, given["FunctionName"]).alias(given["Name"]))
-
-    def _list_aliases(self, region: str, given: _Input) -> Reply:
-        function = self._functions.get(region, given["FunctionName"])
-        aliases = [a for _, a in sorted(function.aliases.items())]
-        if version := given.get("FunctionVersion"):
-            aliases = [a for a in aliases if version in _routed(a)]
-        found, marker = page(aliases, given.get("Marker", ""), given.get("MaxItems", 50))
-        return Reply.of({"Aliases": found, "NextMarker": marker or None})
-
-    def _delete_alias(self, region: str, given: _Input) -> Reply:
-        function = self._functions.get(region, given["FunctionName"])
-        function.aliases.pop(given["Name"], None)
-        function.urls.pop(given["Name"], None)
-        function.policies.pop(given["Name"], None)
-        return Reply(204)
-
-    def _aliased(self, function: Function, alias: _Input, given: _Input) -> _Input:
-        version = given.get("FunctionVersion", alias.get("FunctionVersion", ""))
-        weights = (given.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
-        if "RoutingConfig" not in given:
-            weights = (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
-        if len(weights) > 1:
-            raise invalid("Number of items in AdditionalVersionWeights cannot be greater than 1")
-        for number, weight in weights.items():
-            if not 0.0 <= weight <= 1.0:
-                raise invalid(f"Weight {weight} of version {number} is not between 0.0 and 1.0")
-            if number == version or LATEST in {version, number}:
-                raise invalid("Invalid function version in AdditionalVersionWeights")
-        for number in (version, *weights):
-            if number != LATEST and number not in function.versions:
-                raise missing(f"Function not found: {function.arn}:{number}")
-        return {
-            **alias, "FunctionVersion": version, "RevisionId": str(uuid.uuid4()),
-            "Description": given.get("Description", alias["Description"]),
-            "RoutingConfig": {"AdditionalVersionWeights": weights} if weights else None,
-        }  # fmt: skip
-
-    # URLs
-
-    def _create_function_url_config(self, region: str, given: _Input) -> Reply:
-        function, qualifier = self._url_of(region, given)
-        if qualifier in function.urls:
-            raise _conflict(f"Failed to create function url config for [functionArn = {function.arn}]. Error message:  "
-                            "FunctionUrlConfig exists for this Lambda function")  # fmt: skip
-        url_id = secrets.token_hex(16)
-        function.urls[qualifier] = {
-            "id": url_id, "FunctionUrl": f"{self._home.address}/lambda-url/{url_id}/",
-            "FunctionArn": f"{function.arn}:{qualifier}" if qualifier else function.arn,
-            "AuthType": given["AuthType"], "InvokeMode": given.get("InvokeMode", "BUFFERED"),
-            "CreationTime": function.latest.config["LastModified"],
-        }  # fmt: skip
-        return Reply.of(_plain(function.urls[qualifier]), 201)
-
-    def _get_function_url_config(self, region: str, given: _Input) -> Reply:
-        return Reply.of(_plain(self._url(region, given)))
-
-    def _update_function_url_config(self, region: str, given: _Input) -> Reply:
-        config = self._url(region, given)
-        config.update({key: given[key] for key in ("AuthType", "InvokeMode") if key in given})
-        return Reply.of(_plain(config))
-
-    def _delete_function_url_config(self, region: str, given: _Input) -> Reply:
-        self._url(region, given)
-        function, qualifier = self._url_of(region, given)
-        del function.urls[qualifier]
-        return Reply(204)
-
-    def _url_of(self, region: str, given: _Input) -> tuple[Function, str]:
-        name, qualifier = split(given["FunctionName"], given.get("Qualifier", ""))
-        function = self._functions.get(region, name)
-        if qualifier:
-            function.alias(qualifier)
-        return function, qualifier
-
-    def _url(self, region: str, given: _Input) -> _Input:
-        function, qualifier = self._url_of(region, given)
-        if qualifier not in function.urls:
-            raise missing("The resource you requested does not exist.")
-        return function.urls[qualifier]
-
-    # concurrency, permissions, tags, what becomes of events
-
-    def _put_function_concurrency(self, region: str, given: _Input) -> Reply:
-        function = self._functions.get(region, given["FunctionName"])
-        wanted = given["ReservedConcurrentExecutions"]
-        others = sum(f.reserved or 0 for f in self._functions.of(region) if f is not function)
-        if ACCOUNT_CONCURRENCY - others - wanted < UNRESERVED:
-            raise invalid("Specified ReservedConcurrentExecutions for function decreases account's "
-                          f"UnreservedConcurrentExecution below its minimum value of [{UNRESERVED}].")  # fmt: skip
-        function.reserved = wanted
-        return Reply.of({"ReservedConcurrentExecutions": wanted})
-
-    def _get_function_concurrency(self, region: str, given: _Input) -> Reply:
-        function = self._functions.get(region, given["FunctionName"])
-        told = {} if function.reserved is None else {"ReservedConcurrentExecutions": function.reserved}
-        return Reply.of(told)
-
-    def _delete_function_concurrency(self, region: str, given: _Input) -> Reply:
-        self._functions.get(region, given["FunctionName"]).reserved = None
-        return Reply(204)
-
-    def _add_permission(self, region: str, given: _Input) -> Reply:
-        function, qualifier = self._policy_of(region, given)
-        statements = function.policies.setdefault(qualifier, [])
-        if any(statement["Sid"] == given["StatementId"] for statement in statements):
-            raise _conflict(f"The statement id ({given['StatementId']}) provided already exists. Please provide a new "
-                            "statement id, or remove the existing statement.")  # fmt: skip
-        principal = given["Principal"]
-        service = "." in principal
-        like: _Input = {"ArnLike": {"AWS:SourceArn": given["SourceArn"]}} if given.get("SourceArn") else {}
-        equal: _Input = {}
-        if given.get("SourceAccount"):
-            equal["AWS:SourceAccount"] = given["SourceAccount"]
-        if given.get("FunctionUrlAuthType"):
-            equal["lambda:FunctionUrlAuthType"] = given["FunctionUrlAuthType"]
-        if given.get("InvokedViaFunctionUrl"):
-            like["Bool"] = {"lambda:InvokedViaFunctionUrl": "true"}
-        statement = {
-            "Sid": given["StatementId"], "Effect": "Allow", "Action": given["Action"],
-            "Principal": {"Service": principal} if service else principal,
-            "Resource": f"{function.arn}:{qualifier}" if qualifier else function.arn,
-            "Condition": {**like, **({"StringEquals": equal} if equal else {})},
-        }  # fmt: skip
-        statements.append(statement)
-        import json
-
-        return Reply.of({"Statement": json.dumps(statement)}, 201)
-
-    def _remove_permission(self, region: str, given: _Input) -> Reply:
-        function, qualifier = self._policy_of(region, given)
-        left = [s for s in function.policies.get(qualifier, []) if s["Sid"] != given["StatementId"]]
-        if len(left) == len(function.policies.get(qualifier, [])):
-            raise missing(f"Statement {given['StatementId']} is not found in resource policy.")
-        function.policies[qualifier] = left
-        return Reply(204)
-
-    def _get_policy(self, region: str, given: _Input) -> Reply:
-        import json
-
-        function, qualifier = self._policy_of(region, given)
-        if not (statements := function.policies.get(qualifier)):
-            raise missing("The resource you requested does not exist.")
-        return Reply.of({"Policy": json.dumps({"Version": "2012-10-17", "Id": "default", "Statement": statements})})
-
-    def _policy_of(self, region: str, given: _Input) -> tuple[Function, str]:
-        name, qualifier = split(given["FunctionName"], given.get("Qualifier", ""))
-        function = self._functions.get(region, name)
-        function.version(qualifier)
-        return function, qualifier
-
-    def _list_tags(self, region: str, given: _Input) -> Reply:
-        return Reply.of({"Tags": self._functions.get(region, given["Resource"]).tags})
-
-    def _tag_resource(self, region: str, given: _Input) -> Reply:
-        function = self._functions.get(region, given["Resource"])
-        if len({**function.tags, **given["Tags"]}) > 50:
-            raise invalid("a function has at most 50 tags")
-        function.tags.update(given["Tags"])
-        return Reply(204)
-
-    def _untag_resource(self, region: str, given: _Input) -> Reply:
-        function = self._functions.get(region, given["Resource"])
-        for key in given["TagKeys"]:
-            function.tags.pop(key, None)
-        return Reply(204)
-
-    def _put_function_event_invoke_config(self, region: str, given: _Input) -> Reply:
-        function, qualifier = self._policy_of(region, given)
-        function.events[qualifier] = {k: v for k, v in given.items() if k not in {"FunctionName", "Qualifier"}}
-        return Reply.of({**function.events[qualifier], "FunctionArn": f"{function.arn}:{qualifier or LATEST}"})
-
-    def _get_function_event_invoke_config(self, region: str, given: _Input) -> Reply:
-        function, qualifier = self._policy_of(region, given)
-        if qualifier not in function.events:
-            raise missing(f"The function {function.arn}:{qualifier} doesn't have an EventInvokeConfig")
-        return Reply.of(function.events[qualifier])
-
-    def _delete_function_event_invoke_config(self, region: str, given: _Input) -> Reply:
-        function, qualifier = self._policy_of(region, given)
-        function.events.pop(qualifier, None)
-        return Reply(204)
-
-    # shared
-
     def _version(self, region: str, given: _Input) -> tuple[Function, Version]:
         name, qualifier = split(given["FunctionName"], given.get("Qualifier", ""))
         function = self._functions.get(region, name)
@@ -377,9 +185,9 @@ class Control:
         """Refused while a change is under way, or when it is not what the caller has seen."""
         function = self._functions.get(region, given["FunctionName"])
         if function.latest.pending:
-            raise _conflict("The operation cannot be performed at this time. An update is in progress for resource: "
+            raise conflict("The operation cannot be performed at this time. An update is in progress for resource: "
                             f"{function.arn}")  # fmt: skip
-        _require_revision(given, function.latest.config)
+        require_revision(given, function.latest.config)
         return function
 
     def _check(self, given: _Input) -> None:
@@ -402,16 +210,12 @@ class Control:
             raise invalid("Lambda was unable to configure your environment variables because the environment variables "
                           "you have provided contains reserved keys that are currently not supported for modification. "
                           f"Reserved keys used in this request: {', '.join(reserved)}")  # fmt: skip
-        import json
-
         if len(json.dumps(variables, separators=(",", ":")).encode()) > ENVIRONMENT_BYTES:
             raise invalid("Lambda was unable to configure your environment variables because the environment variables "
                           "you have provided exceeded the 4KB limit. String measured: "
                           f"{json.dumps(variables)}")  # fmt: skip
 
     def _check_role(self, arn: str) -> None:
-        import json
-
         cannot = invalid("The role defined for the function cannot be assumed by Lambda.")
         with self._moto.lock:
             roles = {role.arn: role for role in self._moto.state("iam", "aws").roles.values()}
@@ -442,25 +246,7 @@ class Control:
 _WITH_CODE = {"CreateFunction", "UpdateFunctionCode"}
 
 
-def _conflict(message: str) -> Refused:
-    return Refused(409, "ResourceConflictException", message)
-
-
-def _require_revision(given: _Input, held: _Input) -> None:
-    if (wanted := given.get("RevisionId")) and wanted != held["RevisionId"]:
-        raise Refused(412, "PreconditionFailedException", "The Revision Id provided does not match the latest Revision "
-                      "Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id")  # fmt: skip
-
-
 def _same(published: _Input, latest: _Input) -> bool:
     """Whether nothing was changed since; a description of its own does not count."""
     own = {"Version", "FunctionArn", "RevisionId", "LastModified", "Description", "SnapStart"}
     return {k: v for k, v in published.items() if k not in own} == {k: v for k, v in latest.items() if k not in own}
-
-
-def _routed(alias: _Input) -> set[str]:
-    return {alias["FunctionVersion"], *((alias["RoutingConfig"] or {}).get("AdditionalVersionWeights") or {})}
-
-
-def _plain(url: _Input) -> _Input:
-    return {key: value for key, value in url.items() if key != "id"}

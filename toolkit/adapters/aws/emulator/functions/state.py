@@ -143,3 +143,17 @@ def page(items: list[Any], marker: str, most: int) -> tuple[list[Any], str]:
     start = int(marker or 0)
     end = start + min(most or 50, 50)
     return items[start:end], str(end) if end < len(items) else ""
+
+
+def conflict(message: str) -> Refused:
+    return Refused(409, "ResourceConflictException", message)
+
+
+def require_revision(given: dict[str, Any], held: dict[str, Any]) -> None:
+    if (wanted := given.get("RevisionId")) and wanted != held["RevisionId"]:
+        raise Refused(412, "PreconditionFailedException", "The Revision Id provided does not match the latest Revision "
+                      "Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id")  # fmt: skip
+
+
+def routed(alias: dict[str, Any]) -> set[str]:
+    return {alias["FunctionVersion"], *((alias["RoutingConfig"] or {}).get("AdditionalVersionWeights") or {})}
