@@ -5,7 +5,11 @@
     server       the process: HTTP in, the chain of executors, moto behind them
     moto         moto's backends in this process, behind one lock
     wire         a request (`Call`) and what is answered (`Reply`)
-    executors    the table of executors; each is one file and one line there
+    operations   what a service takes, from AWS's own description of it
+    signature    whether a request is signed with the emulator's credentials
+    executors    the table of executors; each is one file (or folder) and one line there:
+                 functions, batch, schedules (with beats), notifications, bucket_policies ...; queues for what is
+                 not delivered
 
 An executor stands around moto: it may answer a call before moto sees it, change what moto answered, and do work on
 threads of its own (jobs, schedules, events). It is a class with the shape of `executors.Executor`, made once with
