@@ -1,6 +1,7 @@
 """What runs inside the inference function: the model, what it is asked, what it answers, what it remembers.
 
     graph      reads the ONNX file before onnxruntime does and refuses what could reach outside it
+    matrix     ... and takes its first join away, where it begins with one: a matrix is asked faster than 30 columns
     session    the onnxruntime session, its options, its fit to the signature
     engine     what computes: onnxruntime, or the tables of a compiled model (`compiled`, read by the fixed `steps`)
     model      digests checked, graph walked, engine opened: columns in, `Prediction` out
@@ -17,6 +18,7 @@
     auth       who may ask: a guard around the application; tokens, or JWTs (`jwts`) by an issuer's keys (`jwks`)
     source     a model from the bucket: named by the journal, vouched for by a signature, checked by its digests
     swap       another version in place of the one that serves, between two requests
+    router     a challenger beside the model: the same sender always gets the same version
     arrays     columns that came as numpy arrays (binary tensors, `arrow`), checked as a whole; `listing` writes answers
     batching   requests that meet are one call of a slow model; too many are refused at once
     instant    one row answered as bytes, for `connection`: uvicorn's, with bounds on heads, waits and numbers

@@ -6,6 +6,7 @@ used: a compiled model needs neither onnxruntime nor numpy.
 
 from __future__ import annotations
 
+import contextlib
 from array import array
 from collections.abc import Collection, Sequence
 from importlib.util import find_spec
@@ -44,15 +45,29 @@ def opened(files: dict[str, bytes], signature: Signature) -> Engine:
     chosen = form(files)
     onnx, program = files.pop(GRAPH, None), files.pop(PROGRAM, None)
     if onnx is not None and chosen == GRAPH:
-        from toolkit.serving import graph, session
+        from toolkit.serving import graph
 
         graph.check(onnx)
-        return Graph(session.opened(onnx), signature)
+        return _graph(onnx, signature)
     if program is not None:
         from toolkit.serving import compiled
 
         return compiled.read(program, signature)
     raise Corrupt(f"{GRAPH} is missing from the model", hint="toolkit deploy")
+
+
+def _graph(onnx: bytes, signature: Signature) -> Graph:
+    """`onnx` is checked and walked. As one matrix where it begins with the join of its columns."""
+    from toolkit.serving import session
+
+    if all(wire.kind(feature.dtype) == "number" for feature in signature.features):
+        from toolkit.serving.matrix import joined
+
+        found = joined(onnx, [feature.name for feature in signature.features])
+        if found is not None:
+            with contextlib.suppress(Corrupt):  # then it is opened, or refused, as it is
+                return Graph(session.opened(found[0]), signature, found[1])
+    return Graph(session.opened(onnx), signature)
 
 
 class Graph:
@@ -61,17 +76,19 @@ class Graph:
 
     arrays = True
 
-    def __init__(self, session: Any, signature: Signature) -> None:
+    def __init__(self, session: Any, signature: Signature, matrix: str = "") -> None:
+        """`matrix` is the one input of a graph that takes all features as one (`matrix.joined`)."""
         from toolkit.serving import session as sessions
         from toolkit.serving.onerow import OneRow
 
-        self._outputs = sessions.outputs(session, signature)
+        self._outputs = sessions.outputs(session, signature, matrix)
+        self._matrix = matrix
         self._run = sessions.unchecked(session)
         kinds = [wire.kind(feature.dtype) for feature in signature.features]
         self._number = [i for i, kind in enumerate(kinds) if kind == "number"]
         self._text = [i for i, kind in enumerate(kinds) if kind == "text"]
         self._names = [feature.name for feature in signature.features]
-        self._one = OneRow(session, self._outputs, signature.features)
+        self._one = OneRow(session, self._outputs, signature.features, matrix)
 
     def rows(self, columns: Sequence[Values], rows: int) -> Answers:
         return _lists(self._run(self._outputs, self._feed(columns, rows), None))
@@ -87,6 +104,8 @@ class Graph:
     def _feed(self, columns: Sequence[Any], rows: int) -> dict[str, Any]:
         import numpy as np
 
+        if self._matrix:
+            return {self._matrix: side_by_side(columns, rows)}
         feed: dict[str, Any] = {}
         if self._number:
             narrow = np.empty((len(self._number), rows, 1), dtype=np.float32)
@@ -96,6 +115,18 @@ class Graph:
             texts = np.array([wire.NULL_TEXT if v is None else v for v in columns[i]], dtype=object)
             feed[self._names[i]] = texts.reshape(rows, 1)
         return feed
+
+
+def side_by_side(columns: Sequence[Any], rows: int) -> Any:
+    """The columns side by side, float32 [rows, columns]."""
+    import numpy as np
+
+    turned = np.empty((len(columns), rows, 1), dtype=np.float32)
+    for place, values in zip(turned, columns, strict=True):
+        found = _narrowed(values, place)
+        if found is not place:
+            place[:] = found
+    return np.ascontiguousarray(turned.reshape(len(columns), rows).T)
 
 
 def _narrowed(values: Any, place: Any) -> Any:

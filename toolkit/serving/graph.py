@@ -58,15 +58,15 @@ def check(data: bytes, *, where: str = "model.onnx") -> None:
     """Raises Corrupt, saying what was found in which tensor or node, unless the whole model lies in `data`."""
     try:
         if data[4:8] == ORT_FORMAT:
-            raise _Refused("it is in onnxruntime's own format, not ONNX")
+            raise Refused("it is in onnxruntime's own format, not ONNX")
         if not _walk(data):
-            raise _Refused("it holds no graph")
-    except _Refused as error:
+            raise Refused("it holds no graph")
+    except Refused as error:
         raise Corrupt(f"{where} is refused: {error}", hint="export the model again with `toolkit train`") from None
 
 
-class _Refused(Exception):
-    pass
+class Refused(Exception):
+    """Why, of the bytes that are being read."""
 
 
 def _walk(data: bytes) -> bool:
@@ -76,13 +76,13 @@ def _walk(data: bytes) -> bool:
     while pending:
         kind, start, end, depth = pending.pop()
         if depth > MAX_DEPTH:
-            raise _Refused(f"it nests deeper than {MAX_DEPTH} messages")
+            raise Refused(f"it nests deeper than {MAX_DEPTH} messages")
         if kind == "training":
-            raise _Refused("it holds training information")
+            raise Refused("it holds training information")
         graphs += kind == "graph"
         children, domain = _MESSAGES[kind], _DOMAIN_FIELD.get(kind)
         dims: list[int] = []
-        for number, wire, first, last in _fields(data, start, end, runs=kind == "attribute"):
+        for number, wire, first, last in fields(data, start, end, runs=kind == "attribute"):
             if number in children:
                 _require(wire == _BYTES, kind, number)
                 pending.append((children[number], first, last, depth + 1))
@@ -91,7 +91,7 @@ def _walk(data: bytes) -> bool:
                 _check_domain(data, kind, start, end, data[first:last])
             elif kind == "tensor" and number in (_EXTERNAL_DATA, _DATA_LOCATION):
                 if number == _EXTERNAL_DATA or wire != _VARINT or first != 0:
-                    raise _Refused(f"tensor {_name(data, start, end, 8)!r} keeps its data outside the model")
+                    raise Refused(f"tensor {_name(data, start, end, 8)!r} keeps its data outside the model")
             elif (kind, number) in (("tensor", 1), ("sparse", 3)):
                 dims += _numbers(data, wire, first, last)
         if dims:
@@ -99,7 +99,7 @@ def _walk(data: bytes) -> bool:
     return graphs > 0
 
 
-def _fields(data: bytes, pos: int, end: int, *, runs: bool) -> Iterator[tuple[int, int, int, int]]:
+def fields(data: bytes, pos: int, end: int, *, runs: bool) -> Iterator[tuple[int, int, int, int]]:
     """(number, wire type, first, last) of each field: the span of its bytes, or its value as `first` for a varint."""
     while pos < end:
         if runs and (run := _RUNS.get(data[pos : pos + 1])) and (found := run.match(data, pos, end)):
@@ -108,7 +108,7 @@ def _fields(data: bytes, pos: int, end: int, *, runs: bool) -> Iterator[tuple[in
         tag, pos = _varint(data, pos, end)
         number, wire = tag >> 3, tag & 7
         if not 0 < number < 1 << 29:
-            raise _Refused(f"it is not a readable protobuf: field number {number}")
+            raise Refused(f"it is not a readable protobuf: field number {number}")
         if wire == _VARINT:
             value, pos = _varint(data, pos, end)
             yield number, wire, value, value
@@ -118,9 +118,9 @@ def _fields(data: bytes, pos: int, end: int, *, runs: bool) -> Iterator[tuple[in
         elif wire in (_FIXED32, _FIXED64):
             length = 4 if wire == _FIXED32 else 8
         else:
-            raise _Refused(f"it is not a readable protobuf: wire type {wire}")
+            raise Refused(f"it is not a readable protobuf: wire type {wire}")
         if length > end - pos:
-            raise _Refused("it is not a readable protobuf: cut off")
+            raise Refused("it is not a readable protobuf: cut off")
         yield number, wire, pos, pos + length
         pos += length
 
@@ -134,7 +134,7 @@ def _varint(data: bytes, pos: int, end: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, pos
         shift += 7
-    raise _Refused("it is not a readable protobuf: bad number")
+    raise Refused("it is not a readable protobuf: bad number")
 
 
 def _numbers(data: bytes, wire: int, first: int, last: int) -> list[int]:
@@ -142,7 +142,7 @@ def _numbers(data: bytes, wire: int, first: int, last: int) -> list[int]:
     if wire == _VARINT:
         return [first]
     if wire != _BYTES:
-        raise _Refused(f"it is not a readable protobuf: wire type {wire} for a dimension")
+        raise Refused(f"it is not a readable protobuf: wire type {wire} for a dimension")
     values = []
     while first < last:
         value, first = _varint(data, first, last)
@@ -155,8 +155,8 @@ def _check_domain(data: bytes, kind: str, start: int, end: int, domain: bytes) -
         return
     text = domain.decode(errors="replace")
     if kind == "node":
-        raise _Refused(f"operator {_name(data, start, end, 4)!r} is of the unknown domain {text!r}")
-    raise _Refused(f"it asks for the unknown operator domain {text!r}")
+        raise Refused(f"operator {_name(data, start, end, 4)!r} is of the unknown domain {text!r}")
+    raise Refused(f"it asks for the unknown operator domain {text!r}")
 
 
 def _check_size(data: bytes, kind: str, start: int, end: int, dims: list[int]) -> None:
@@ -167,13 +167,13 @@ def _check_size(data: bytes, kind: str, start: int, end: int, dims: list[int]) -
     room = MAX_SPARSE if kind == "sparse" else 4 * (end - start)
     if count > room or max(dims) >> 63:
         name = _name(data, start, end, 8) if kind == "tensor" else "(sparse)"
-        raise _Refused(f"tensor {name!r} declares the shape {dims} in {end - start} bytes")
+        raise Refused(f"tensor {name!r} declares the shape {dims} in {end - start} bytes")
 
 
 def _name(data: bytes, start: int, end: int, field: int) -> str:
     """The text of a field, for a message; the last one wins, as in protobuf."""
     name = ""
-    for number, wire, first, last in _fields(data, start, end, runs=False):
+    for number, wire, first, last in fields(data, start, end, runs=False):
         if number == field and wire == _BYTES:
             name = data[first:last][:80].decode(errors="replace")
     return name
@@ -181,4 +181,4 @@ def _name(data: bytes, start: int, end: int, field: int) -> str:
 
 def _require(right: bool, kind: str, number: int) -> None:
     if not right:
-        raise _Refused(f"it is not a readable protobuf: field {number} of a {kind} has a wrong wire type")
+        raise Refused(f"it is not a readable protobuf: field {number} of a {kind} has a wrong wire type")

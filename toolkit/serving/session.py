@@ -42,11 +42,13 @@ def unchecked(session: Any) -> Any:
     return getattr(getattr(session, "_sess", None), "run", session.run)
 
 
-def outputs(session: Any, signature: Signature) -> list[str]:
+def outputs(session: Any, signature: Signature, matrix: str = "") -> list[str]:
     """Names of the outputs to ask for: labels and probabilities, or the value. Raises Corrupt unless inputs and outputs
-    are what the signature says."""
+    are what the signature says; with `matrix`, that is the one input (`matrix.joined`)."""
     kinds = {"number": "tensor(float)", "text": "tensor(string)"}
     wanted = {f.name: kinds[wire.kind(f.dtype)] for f in signature.features}
+    if matrix:
+        wanted = {matrix: "tensor(float)"}
     found = {i.name: i.type for i in session.get_inputs()}
     if wanted != found:
         differ = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
