@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import threading
 import time
@@ -49,6 +50,10 @@ def opened(port: int) -> Iterator[socket.socket]:
     with socket.create_connection(("127.0.0.1", port)) as found:
         found.settimeout(20)
         yield found
+
+
+def connections() -> list[Connection]:
+    return [found for found in gc.get_objects() if type(found) is Connection and found in found.connections]
 
 
 def post(path: str = "/predict", body: bytes = BODY, more: str = "") -> bytes:
@@ -168,6 +173,25 @@ def test_a_second_head_that_does_not_end(port: int, monkeypatch: pytest.MonkeyPa
         assert read(opened)[0] == 200
         opened.sendall(b"GET /heal")
         assert read(opened)[0] == 408
+
+
+@pytest.mark.parametrize("path", ["/predict", "/v1/models/churn"])
+def test_an_idle_connection_ends_and_one_in_use_does_not(
+    opened: socket.socket, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Both ways to answer, at once and as a task, share the one timer."""
+    opened.sendall(post())
+    assert read(opened)[0] == 200
+    served = next(iter(connections()))
+    served._stop_waiting()
+    monkeypatch.setattr(served, "timeout_keep_alive", 0.3)
+    until = time.monotonic() + 1.0
+    while time.monotonic() < until:
+        opened.sendall(post(path))
+        assert read(opened)[0] in (200, 404, 405)
+        time.sleep(0.05)
+    assert opened.recv(1) == b""
+    assert 0.2 < time.monotonic() - until < 5
 
 
 def test_a_body_that_does_not_end(opened: socket.socket) -> None:

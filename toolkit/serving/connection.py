@@ -83,6 +83,7 @@ class Connection(HttpToolsProtocol):
     _bytes = _fields = 0
     _refusal = 0
     _in_head = False
+    _idle = 0.0  # since when nothing is under way, by the loop's clock; 0 while something is
     _held: list[bytes] | None = None  # the body so far of a request that may be answered at once
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -95,6 +96,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._arrived()
+        self._stop_waiting()
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
@@ -109,7 +111,11 @@ class Connection(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         self._fields += 1
         self._count(len(name) + len(value))
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"expect":
+            super().on_header(name, value)
+        else:
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -134,7 +140,10 @@ class Connection(HttpToolsProtocol):
             return super().on_message_complete()
         self._held = None
         self.transport.write(response)
-        super().on_response_complete()
+        self.server_state.total_requests += 1
+        self._idle = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._wait(self.timeout_keep_alive)
         return None
 
     def data_received(self, data: bytes) -> None:
@@ -168,12 +177,31 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         self.transport.flush()  # type: ignore[attr-defined]  # the answer to a HEAD has no body to be joined with
+        self._stop_waiting()
         super().on_response_complete()
+        self._idle = self.loop.time()
+
+    def _unset_keepalive_if_required(self) -> None:
+        """Something came. The timer runs on and looks then: to stop one and start one each request is 5 % of it."""
+        self._idle = 0.0
+
+    def _wait(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def _stop_waiting(self) -> None:
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
 
     def timeout_keep_alive_handler(self) -> None:
-        if self.transport.get_write_buffer_size():
-            self.transport.abort()
-        super().timeout_keep_alive_handler()
+        self.timeout_keep_alive_task = None
+        left = self._idle + self.timeout_keep_alive - self.loop.time()
+        if self._idle and left > 0.0:
+            self._wait(left)
+        elif self._idle:  # or else the answer that is under way starts the next wait
+            if self.transport.get_write_buffer_size():
+                self.transport.abort()
+            super().timeout_keep_alive_handler()
 
     def send_400_response(self, msg: str) -> None:
         if self._refusal:
