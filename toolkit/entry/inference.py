@@ -8,6 +8,8 @@ network (opening a port does none), no framework.
 `{"limits": {"max_rows", "max_body"}, "capture": {"features", "rows", "seconds"}, "replay": bool, "auth": {...}}`.
 With `"bucket": {"trust", "seconds"}` there is no `model/`: the store is asked for what the endpoint's journal names,
 and from time to time for another version (`serving.swap`).
+With `"split"` there is a challenger in `model/challenger/` as well, and each request goes to one of them
+(`serving.router`).
 Without `auth` a function on Lambda leaves it to the platform, and anything else refuses everybody (`serving.auth`).
 Where one image runs in several places, TOOLKIT_AUTH says it instead: "platform", "public", or the JSON of `Auth`.
 No store port: nothing is captured and labels are refused. Vertex AI names the routes it wants to have in
@@ -34,10 +36,11 @@ from toolkit.serving.app import App, Info, create_app
 from toolkit.serving.capture import Capture
 from toolkit.serving.feedback import Feedback
 from toolkit.serving.model import Model, load
-from toolkit.serving.settings import Auth, Bucket, Settings
+from toolkit.serving.settings import Auth, Bucket, Settings, Split
 
 if TYPE_CHECKING:
     from toolkit.serving.auth import Guard
+    from toolkit.serving.router import Router
     from toolkit.serving.swap import Swap
 
 VARIABLE = "TOOLKIT_RUNTIME"
@@ -46,7 +49,7 @@ PROFILE = "profile"
 FROZEN_WAIT = 2.0  # seconds that a flush may add where the process is frozen as soon as it has answered
 
 
-def application(folder: Path | None = None) -> App | Swap | Guard:
+def application(folder: Path | None = None) -> App | Swap | Router | Guard:
     """The application of this process. `folder` holds `model/`; default: where the platform unpacked the bundle.
 
     Raises ConfigError (no or unreadable TOOLKIT_RUNTIME, auth that cannot be checked) and Corrupt (the model is not the
@@ -55,17 +58,32 @@ def application(folder: Path | None = None) -> App | Swap | Guard:
     runtime = read_runtime()
     values = serving_settings.read(runtime.values)
     store = _store(runtime)
-    app: App | Swap
+    app: App | Swap | Router
     if values.bucket is not None:
         app = _swapping(store, runtime, values, values.bucket)
         _at_the_end(app.close)
+    elif values.split is not None:
+        app = _routing(_folder(folder), store, runtime, values, values.split)
+        _at_the_end(app.close)
     else:
-        root = folder or Path(os.environ.get("LAMBDA_TASK_ROOT") or Path.cwd())
-        app = _app(load(root / "model", runtime.model_digest), runtime.model_version, store, runtime, values)
+        model = load(_folder(folder), runtime.model_digest)
+        app = _app(model, runtime.model_version, store, runtime, values)
         if app.capture is not None:
             _at_the_end(app.capture.close)
     gc.freeze()  # what is loaded stays: collections in a request need not look through it
     return _guarded(app, _auth(values), os.environ.get("AIP_HEALTH_ROUTE", ""))
+
+
+def _folder(given: Path | None) -> Path:
+    return (given or Path(os.environ.get("LAMBDA_TASK_ROOT") or Path.cwd())) / "model"
+
+
+def _routing(folder: Path, store: Any, runtime: Runtime, values: Settings, split: Split) -> Router:
+    from toolkit.serving.router import Router
+
+    champion = _app(load(folder, runtime.model_digest), runtime.model_version, store, runtime, values)
+    challenger = _app(load(folder / "challenger", split.digest), split.version, store, runtime, values)
+    return Router(champion, challenger, split)
 
 
 def _app(model: Model, version: int, store: Any, runtime: Runtime, values: Settings) -> App:
@@ -114,7 +132,7 @@ def _auth(values: Settings) -> Auth:
     return msgspec.structs.replace(auth, mode=mode)
 
 
-def _guarded(app: App | Swap, auth: Auth, vertex_health: str) -> App | Swap | Guard:
+def _guarded(app: App | Swap | Router, auth: Auth, vertex_health: str) -> App | Swap | Router | Guard:
     if auth.mode in ("platform", "public"):
         return app
     from toolkit.serving.auth import guarded

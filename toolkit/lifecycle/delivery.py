@@ -9,8 +9,8 @@ mend again. Each step can be repeated, so a tick may die anywhere, be delivered 
     back      one entry and one call that moves the traffic: nothing else has to work for that
     promoted  the release and the registry's alias follow the journal
 
-Traffic is split by the provider, at random for each call. Shadow traffic is replayed from captured rows by the tick, so
-that it cannot touch an answer.
+Traffic is split by the provider, at random for each call, or by our own function (`launch` says when). Shadow traffic
+is replayed from captured rows by the tick, so that it cannot touch an answer.
 """
 
 from __future__ import annotations
@@ -163,6 +163,9 @@ def _scheduled(ctx: Context, name: str, *, moving: bool) -> None:
 
 def _weights(standing: Standing, champion: Release, challenger: Release) -> dict[str, float]:
     rollout = standing.rollout
+    router = standing.how.get("routers", {}).get(str(rollout.stage))
+    if router and 0 < rollout.share < 1:
+        return {str(router): 1.0}
     names = {rollout.champion: champion.function_version, rollout.challenger: challenger.function_version}
     return {names[version]: share for version, share in rollout.weights.items()}
 

@@ -10,6 +10,7 @@ endpoint keeps two deployments apart; a dead one's lease runs out.
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -121,6 +122,35 @@ def _may_read_models(ctx: Context) -> None:
             f"an inference function on {provider.title} may not read the bucket, which also holds the training data",
             hint='[serve] model = "baked"',
         )
+
+
+def routers(ctx: Context, champion: int, challenger: int, split: Sequence[tuple[float, str]], key: str) -> list[str]:
+    """Publish both versions in one function, once for each (challenger's share, what it is told apart by) of `split`,
+    with no traffic; the function versions. Raises as `run` does."""
+    versions = [find.version(ctx, number) for number in (champion, challenger)]
+    for version in versions:
+        trust.check(ctx, version)
+    manifests = [find.manifest(ctx, version) for version in versions]
+    choices = [compiled.choose(ctx, manifest) for manifest in manifests]
+    choice = choices[0] if all(one.compiled for one in choices) else Choice(False, "both have to be of one form")
+    files = _model_files(ctx, versions[0], choice)
+    beside = {f"challenger/{name}": data for name, data in _model_files(ctx, versions[1], choice).items()}
+    built = _build(ctx, "inference", {**files, **beside}, choice)
+    published = []
+    with exclusively(ctx):
+        for share, by in split:
+            told = {"by": by, "share": share, "key": key, "version": challenger, "digest": versions[1].digest}
+            spec = _inference(ctx, versions[0], built, split=told)
+            what = f"models {champion} and {challenger}, {share:.0%} for the second"
+            desired = [_bundle(ctx, built, f"inference with {what}"), function.desired(spec, what)]
+            wanted = {(want.kind, want.name) for want in desired}
+            here = [thing for thing in resources.observe(ctx) if (thing.kind, thing.name) in wanted]
+            made = planner.plan(ctx.target, desired, here, ctx.provider)
+            sign.bundle(ctx, versions[0], spec.name, spec.bundle, versions[0].digest)
+            op = digest.of_value([ctx.actor, ctx.clock(), spec.bundle, share])[:20]
+            executor.execute(ctx, made, releases(ctx), op)
+            published.append(_version_of(ctx.functions.observe(spec.name).spec_digests, spec))
+    return published
 
 
 def from_bucket(ctx: Context) -> bool:
@@ -244,10 +274,13 @@ def _bundle(ctx: Context, built: Bundle, what: str) -> Desired:
 def _inference_bundle(ctx: Context, version: ModelVersion, choice: Choice) -> Bundle:
     if from_bucket(ctx):
         return _build(ctx, "inference", {}, choice)
+    return _build(ctx, "inference", _model_files(ctx, version, choice), choice)
+
+
+def _model_files(ctx: Context, version: ModelVersion, choice: Choice) -> dict[str, bytes]:
     blobs = Blobs(ctx.store)
     files = compiled.files(find.manifest(ctx, version), choice)
-    model_files = {"manifest.json": blobs.get(version.digest), **{role: blobs.get(d) for role, d in files.items()}}
-    return _build(ctx, "inference", model_files, choice)
+    return {"manifest.json": blobs.get(version.digest), **{role: blobs.get(d) for role, d in files.items()}}
 
 
 def _build(ctx: Context, name: str, model_files: dict[str, bytes], choice: Choice | None = None) -> Bundle:
@@ -286,7 +319,7 @@ def _python(ctx: Context) -> str:
     return ctx.project.serve.python or ctx.provider("functions").function_python
 
 
-def _inference(ctx: Context, version: ModelVersion, built: Bundle) -> FunctionSpec:
+def _inference(ctx: Context, version: ModelVersion, built: Bundle, split: dict[str, Any] | None = None) -> FunctionSpec:
     serve = ctx.project.serve
     values: dict[str, Any] = {
         "limits": {"max_rows": serve.max_rows, "max_body": times.megabytes(serve.max_body) * 1024**2},
@@ -299,6 +332,7 @@ def _inference(ctx: Context, version: ModelVersion, built: Bundle) -> FunctionSp
         },
         "replay": serve.replay,
         "auth": access.auth(ctx),
+        **({"split": split} if split else {}),
     }
     pinned: dict[str, Any] = {"model_version": version.version, "model_digest": version.digest}
     if from_bucket(ctx):  # then no version is part of the configuration: a promotion changes nothing here

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from toolkit.domain import times
 from toolkit.lifecycle import find, naming
+from toolkit.lifecycle.standing import rollouts
 from toolkit.ports.context import Context
 from toolkit.ports.store import Meta
 from toolkit.quality.baseline import from_bytes
@@ -73,11 +74,20 @@ def _before(ctx: Context, prefix: str, stop: str) -> Iterator[Meta]:
 
 
 def _old_versions(ctx: Context) -> int:
-    """Published versions without traffic, but for the newest few."""
-    removed = 0
+    """Published versions without traffic, but for the newest few and what a rollout may yet need."""
+    removed, needed = 0, _needed(ctx)
     for state in list(ctx.functions.list(ctx.tags())):
         idle = [v for v in sorted(state.versions, key=int) if not state.weights.get(v)]
-        for version in idle[:-KEPT_IDLE]:
+        for version in [v for v in idle[:-KEPT_IDLE] if (state.name, v) not in needed]:
             ctx.functions.remove_version(state.name, version)
             removed += 1
     return removed
+
+
+def _needed(ctx: Context) -> set[tuple[str, str]]:
+    """(function, version) of what is released and of what the latest rollout goes through."""
+    standing, current = rollouts(ctx).standing(), naming.releases(ctx).current()
+    found = {(r.function, r.function_version) for r in (standing.release, current) if r is not None}
+    if standing.release is not None:
+        found |= {(standing.release.function, str(v)) for v in standing.how.get("routers", {}).values()}
+    return found

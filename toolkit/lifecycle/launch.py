@@ -1,9 +1,14 @@
 """Send a challenger out beside what serves: published first, then one entry in the rollout journal, then the route.
 
 It builds bundles, so it is a step of its own: the tick that goes on from there (`delivery`) runs in a function.
+
+The provider splits the traffic where it can, at random for each call. With `rollout.sticky`, and where it cannot, both
+models are published in one function that tells requests apart (`serving.router`), once for each stage.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from toolkit.domain import digest
 from toolkit.domain.errors import Conflict, NotFound, PlanError
@@ -29,13 +34,13 @@ def run(
     """Send `version` (default: the challenger, else the latest) out. The same again while it is on its way: goes on.
 
     Raises Conflict (another rollout is on its way, or it serves already), NotFound (nothing is deployed yet), PlanError
-    (this target cannot split traffic, or keeps no rows to replay), Untrusted, GateFailed (over the serve budget).
+    (the model is read from the bucket, or no rows are kept to replay), Untrusted, GateFailed (over the serve budget).
     """
     current = naming.releases(ctx).current()
     if current is None:
         raise NotFound("nothing is deployed yet that a challenger could be compared with", hint="toolkit deploy")
     chosen = _candidate(ctx, version)
-    _possible(ctx, current, shares, shadowed)
+    _possible(ctx, current, shadowed)
     journal, standing = rollouts(ctx), rollouts(ctx).standing()
     if standing.rollout.phase in MOVING and standing.rollout.challenger == chosen:
         return reconcile(ctx, standing)
@@ -47,9 +52,10 @@ def run(
     if chosen == current.model_version:
         raise Conflict(f"version {chosen} serves already", hint="toolkit status")
     release = deploy.provision(ctx, chosen, reason=reason)
+    split = _split(ctx, current, chosen, shares)
     event = Begin(champion=current.model_version, challenger=chosen, shares=shares, time=ctx.clock(), shadow=shadowed)
     op = digest.of_value([ctx.actor, ctx.clock(), chosen])[:20]
-    how = {"bake": bake or ctx.project.rollout.bake, "reason": reason}
+    how = {"bake": bake or ctx.project.rollout.bake, "reason": reason, **split}
     standing = journal.begin(event, release, how, op=op)
     registry = Registry(ctx.store, ctx.project.model_name)
     registry.move(CHALLENGER, to=chosen, actor=ctx.actor, reason=reason, op=f"{op}/challenger", time=ctx.clock())
@@ -64,13 +70,33 @@ def _candidate(ctx: Context, version: int | None) -> int:
     return challenger if challenger > champion else find.version(ctx, "latest").version
 
 
-def _possible(ctx: Context, current: Release, shares: tuple[float, ...], shadowed: bool) -> None:
-    provider = ctx.provider("functions")
-    if any(share < 1 for share in shares) and not provider.offers("functions.weights"):
-        raise PlanError(
-            f"{provider.title} cannot split traffic between versions",
-            hint="--blue-green, or another functions provider",
-        )
+def _split(ctx: Context, current: Release, chosen: int, shares: tuple[float, ...]) -> dict[str, Any]:
+    """{} where the provider splits the traffic; else {"sticky", "routers": stage -> function version with both}.
+
+    All stages are published before the first: a tick, and above all the way back, only moves traffic."""
+    stages = [(stage, share) for stage, share in enumerate(shares) if share < 1]
+    sticky = ctx.project.rollout.sticky
+    if not stages or not (sticky or not ctx.provider("functions").offers("functions.weights")):
+        return {}
+    key = digest.of_value([naming.endpoint(ctx), current.model_version, chosen, ctx.clock()])[:32]
+    made = deploy.routers(ctx, current.model_version, chosen, [(share, sticky) for _, share in stages], key)
+    return {"sticky": sticky, "routers": {str(stage): name for (stage, _), name in zip(stages, made, strict=True)}}
+
+
+def told(ctx: Context, shares: tuple[float, ...]) -> str:
+    """Who splits the traffic, and how: for people."""
+    sticky = ctx.project.rollout.sticky
+    if all(share == 1 for share in shares):
+        return "none: all of it at once"
+    if sticky:
+        kind, _, name = sticky.partition(":")
+        return f"by our own function, by the {kind} {name}: equal values always get the same version"
+    if ctx.provider("functions").offers("functions.weights"):
+        return "by the provider, at random for each call"
+    return "by our own function, at random for each call"
+
+
+def _possible(ctx: Context, current: Release, shadowed: bool) -> None:
     if current.source == "bucket":
         raise PlanError(
             "the endpoint reads its model from the bucket: all of its workers serve one version",

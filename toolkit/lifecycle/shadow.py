@@ -35,7 +35,7 @@ class _Replayed(msgspec.Struct):
     """What was asked again already: the names of captures, of the hours that may yet get more. An object is filed by
     the hour of what it holds, and a late one may stand before those that were read."""
 
-    names: list[str] = []  # noqa: RUF012  # msgspec copies empty defaults
+    names: list[str] = []  # msgspec copies empty defaults
 
 
 def replay(ctx: Context, standing: Standing) -> int:

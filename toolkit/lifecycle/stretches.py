@@ -57,27 +57,27 @@ class Stretches:
         self._seconds = service.width(self._flushed, int(times.seconds(ctx.project.rollout.stretch)) or 1)
         self._before = self._number(began - BEFORE)
         self._first = self._number(began) + 1
+        lag = timedelta(seconds=times.seconds(ctx.project.rollout.lag))
+        self._last = self._number(times.parse(ctx.clock()) - lag)
 
     def requests(self, since: str) -> int:
-        """Of the challenger, in full stretches from `since` on."""
+        """Of the challenger, from the stretch that holds `since` on: as far as they are judged, not on their way."""
         first = self._number(times.parse(since))
-        counted = service.versions(self._flushed, self._seconds, first, 1 << 62)
+        counted = service.versions(self._flushed, self._seconds, first, self._last)
         return sum(one.requests for one in counted.get(self._standing.rollout.challenger, {}).values())
 
     def judged(self, edges: tuple[float, ...], positive: str) -> list[Stretch]:
         """Every full stretch since the rollout began whose counts had time to arrive, oldest first. `edges` cut scores
         into bins; `positive` is the class that scores are probabilities of, "" where there is none."""
         rollout = self._standing.rollout
-        lag = timedelta(seconds=times.seconds(self._ctx.project.rollout.lag))
-        last = self._number(times.parse(self._ctx.clock()) - lag)
-        sides = _sides(service.versions(self._flushed, self._seconds, self._before, last))
+        sides = _sides(service.versions(self._flushed, self._seconds, self._before, self._last))
         self._add_predictions(sides, edges, positive)
         champion, challenger = sides[rollout.champion], sides[rollout.challenger]
         slow = _bound(side for number, side in champion.items() if number < self._first)
         earlier = [_answers(champion[number], slow) for number in sorted(champion)]
         stretches = []
         alone = 0
-        for number in range(self._first, last):
+        for number in range(self._first, self._last):
             theirs, ours = champion.get(number), challenger.get(number)
             split = 0.0
             if theirs is None and ours is not None and earlier:

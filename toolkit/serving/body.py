@@ -46,7 +46,7 @@ class Body:
         if length.isdigit() and int(length[:20]) > limits.max_body:
             raise _too_large(limits)
         data = await self._collect()
-        return _unpack(data, limits) if encoding == b"gzip" else data
+        return unpacked(data, limits) if encoding == b"gzip" else data
 
     async def drain(self, most: int = MAX_DRAINED) -> None:
         """Take and drop what the client is still sending, within bounds of time and size. A server that closes a
@@ -151,7 +151,7 @@ def _resume(coming: Any, waiting: Any) -> Generator[Any, Any, Message]:
             return message
 
 
-def _unpack(data: bytes, limits: Limits) -> bytes:
+def unpacked(data: bytes, limits: Limits) -> bytes:
     import zlib
 
     stream = zlib.decompressobj(wbits=31)  # gzip only

@@ -78,6 +78,17 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     seconds: float = 30.0
 
 
+class Split(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A challenger beside the model (`model/challenger/`), and how requests are told apart (`router`): `by` is
+    "header:NAME", "field:NAME" or "" for at random, `share` is the challenger's, `key` the rollout's."""
+
+    by: str = ""
+    share: float
+    key: str
+    version: int
+    digest: str
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`Runtime.values` of an inference function. `replay` lets a request say when it happened (`x-toolkit-time`)."""
 
@@ -87,6 +98,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     replay: bool = False
     auth: Auth = Auth()
     bucket: Bucket | None = None
+    split: Split | None = None
 
 
 def read(values: Mapping[str, Any]) -> Settings:

@@ -60,7 +60,7 @@ def _out(session: Session, version: int | None, stages: str, shadow: bool, bake:
     expected = ctx.target if deploy.protected(ctx) else ""
     session.confirm("Send the challenger out?", yes, expect=expected)
     standing = launch.run(ctx, version, shares=parts, shadowed=shadow, bake=bake)
-    split = "by the provider, at random for each call"
+    split = launch.told(ctx, parts)
     data = {"rollout": standing.rollout, "release": standing.release, "split": split}
     lines = [said(standing), f"split {split}; judged every minute", "  toolkit rollout shows how it goes"]
     session.emit("deploy-rollout.v1", data, "\n".join(lines))
