@@ -20,13 +20,23 @@ ATTEMPTS = 5
 
 
 class Publisher:
-    """`key` gives the S3 key of a store key; `role` the ARN of the role of a function with these tags."""
+    """`key` gives the S3 key of a store key; `role` the ARN of the role of a function with these tags. `beside` makes
+    what belongs to the function and has to be there before its first version: a run that dies after that version would
+    find all done, and never make it."""
 
-    def __init__(self, api: Api, bucket: str, key: Callable[[str], str], role: Callable[[dict[str, str]], str]) -> None:
+    def __init__(
+        self,
+        api: Api,
+        bucket: str,
+        key: Callable[[str], str],
+        role: Callable[[dict[str, str]], str],
+        beside: Callable[[], None],
+    ) -> None:
         self._api = api
         self._bucket = bucket
         self._key = key
         self._role = role
+        self._beside = beside
 
     def publish(self, spec: FunctionSpec) -> str:
         mark = Mark.of(spec)
@@ -64,6 +74,7 @@ class Publisher:
             self._update(spec, mark)
         config = self._api.ready(spec.name)
         self._require(spec, mark, config)
+        self._beside()
         published = self._api.call(
             f"publish function {spec.name}", "publish_version",
             FunctionName=spec.name, CodeSha256=config["CodeSha256"], RevisionId=config["RevisionId"],

@@ -60,12 +60,13 @@ class LambdaFunctions:
         if not self._settings["bucket"]:
             raise ConfigError("no bucket is set for the bundles", hint='bucket = "..." in [targets.<t>.aws]')
         prefix = self._settings["prefix"]
-        publisher = Publisher(
-            self._api, self._settings["bucket"], lambda key: f"{prefix}/{key}" if prefix else key, self._role
-        )
-        version = publisher.publish(spec)
-        self._group(spec.name).make(spec.tags)
-        return version
+        return Publisher(
+            self._api,
+            self._settings["bucket"],
+            lambda key: f"{prefix}/{key}" if prefix else key,
+            self._role,
+            lambda: self._group(spec.name).make(spec.tags),
+        ).publish(spec)
 
     def route(self, name: str, weights: dict[str, float]) -> FunctionState:
         marks = self._marks(name)
