@@ -622,6 +622,7 @@ resource "aws_iam_role_policy" "retrain_role" {
         Effect = "Allow"
         Action = [
           "logs:CreateLogGroup",
+          "logs:PutRetentionPolicy",
           "logs:TagResource",
         ]
         Resource = ["arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:log-group:/aws/lambda/${var.stem}-*"]
@@ -953,6 +954,7 @@ resource "aws_iam_role_policy" "deployer_role" {
         Effect = "Allow"
         Action = [
           "logs:CreateLogGroup",
+          "logs:PutRetentionPolicy",
           "logs:TagResource",
         ]
         Resource = ["arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:log-group:/aws/lambda/${var.stem}-*"]
@@ -1016,12 +1018,6 @@ resource "aws_iam_role_policy" "deployer_role" {
           "lambda:TagResource",
         ]
         Resource = ["arn:${data.aws_partition.current.partition}:lambda:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:function:${var.stem}-*"]
-      },
-      {
-        Sid      = "LogRetention"
-        Effect   = "Allow"
-        Action   = ["logs:PutRetentionPolicy"]
-        Resource = ["arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:log-group:/aws/lambda/${var.stem}-*"]
       },
       {
         Sid    = "LetCall"

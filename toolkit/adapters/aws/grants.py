@@ -223,7 +223,10 @@ def _redeploys(site: Site) -> tuple[Statement, ...]:
             (site.functions,), "a new version of a function",
         ),
         Statement("FindFunctions", ("lambda:ListFunctions",), ANY, "AWS knows no resource for it"),
-        Statement("FunctionLogs", ("logs:CreateLogGroup", "logs:TagResource"), (_function_group(site),), "their logs"),
+        Statement(
+            "FunctionLogs", ("logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:TagResource"),
+            (_function_group(site),), "their logs, kept for so long",
+        ),
         Statement(
             "PassFunctionRoles", ("iam:PassRole",), tuple(site.role(role) for role in ("inference", "drift-check")),
             "a function runs as its role", {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}},
@@ -245,7 +248,6 @@ def _deploys(site: Site) -> tuple[Statement, ...]:
             ),
             (site.functions,), "a function, its alias and its URL",
         ),
-        Statement("LogRetention", ("logs:PutRetentionPolicy",), (_function_group(site),), "logs live for so long"),
         Statement(
             "LetCall", ("lambda:AddPermission", "lambda:RemovePermission", "lambda:UpdateFunctionUrlConfig"),
             (site.functions,), 'serve.auth = "public", and back; S3 may call the drift check',
