@@ -35,13 +35,13 @@ def request(roots: dict[str, str], **more: Any) -> dict[str, Any]:
 
 def test_each_start_is_a_process_and_its_cpu_is_counted(tmp_path: Path) -> None:
     roots = {"busy": bundle(tmp_path / "busy", work=3_000_000), "idle": bundle(tmp_path / "idle")}
-    found = cold.measure(request(roots, warm=3))
+    found = cold.measure(request(roots, warm=3, environments={"idle": {"TOLD": "otherwise"}}))
     assert {name: (len(f["cpu"]), len(f["wall"]), len(f["warm"])) for name, f in found.items()} == {
         "busy": (2, 2, 3), "idle": (2, 2, 3),
     }  # fmt: skip
     assert min(found["busy"]["cpu"]) > max(found["idle"]["cpu"]) > 0
     answers = [json.loads(f["answer"]["body"]) for f in found.values()]
-    assert [answer[:2] for answer in answers] == [[7, "so"], [7, "so"]]
+    assert [answer[:2] for answer in answers] == [[7, "so"], [7, "otherwise"]]
     assert answers[0][2] != answers[1][2]
 
 

@@ -41,7 +41,7 @@ class Trained(NamedTuple):
 
     def scores(self, rows: Sequence[Sequence[Any]]) -> list[list[float]]:
         made = self.model.answer([list(column) for column in zip(*rows, strict=True)], len(rows))
-        return made.probabilities or [[value] for value in made.values]
+        return list(made.probabilities) or [[value] for value in made.values]
 
 
 @cache

@@ -1,4 +1,5 @@
-"""The real application over uvicorn: versions swap while clients ask, and nobody notices but by the number."""
+"""Versions swap while clients ask, and nobody notices but by the number: the real application over uvicorn, and the
+real bundle in workers that are frozen between calls, as a function's are."""
 
 from __future__ import annotations
 
@@ -10,8 +11,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,10 @@ from tests.serving.signed import Bucket
 from toolkit.adapters.local.store import open_store
 from toolkit.domain.records import Signature
 from toolkit.domain.trust import TrustRoot
+from toolkit.execution.aws_lambda import Deployment, Pool
+from toolkit.execution.aws_lambda.log import FunctionLog
+from toolkit.packaging import measure
+from toolkit.packaging.bundle import BundleSpec, build
 from toolkit.serving.model import load
 
 REPOSITORY = Path(__file__).parents[2]
@@ -56,20 +62,54 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-@contextmanager
-def uvicorn(folder: Path, bucket: Bucket, seconds: float) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """The inference function as a container runs it."""
-    port = free_port()
+def told(folder: Path, bucket: Bucket) -> str:
+    """What the function is told: look for another version all the time."""
     root = msgspec.to_builtins(TrustRoot(keys=(bucket.key.public,)))
     runtime = {
         "project": "flights", "target": "test", "endpoint": "flights", "model": "flights",
         "ports": {"store": {"provider": "local", "settings": {"store": str(folder / "store")}}},
-        "values": {"auth": {"mode": "public"}, "bucket": {"trust": root, "seconds": seconds}},
+        "values": {"auth": {"mode": "public"}, "bucket": {"trust": root, "seconds": 0.01}},
     }  # fmt: skip
+    return json.dumps(runtime)
+
+
+Ask = Callable[[], tuple[int, bytes]]
+Opened = tuple[Callable[[], AbstractContextManager[Ask]], Callable[[], list[int]]]
+Serving = Callable[[Path, Bucket], AbstractContextManager[Opened]]
+"""Begins with the first version in place; gives what opens a client, and what names the processes that answer."""
+
+
+@contextmanager
+def functions(folder: Path, bucket: Bucket) -> Iterator[Opened]:
+    """The bundle as it is deployed, in the workers of a function."""
+    with zipfile.ZipFile(build(BundleSpec("inference"), folder / "bundles").path) as packed:
+        packed.extractall(folder / "root")
+    deployment = Deployment("f", "1", folder / "root", environment={"TOOLKIT_RUNTIME": told(folder, bucket)})
+    log, event = FunctionLog(folder / "log.jsonl"), json.dumps(measure.event(ROW)).encode()
+    pool = Pool(deployment, workers=folder / "workers", runtime=folder / "runtime", log=log)
+
+    def ask() -> tuple[int, bytes]:
+        outcome = pool.call(event)
+        if outcome.error:
+            return 500, outcome.payload
+        reply = json.loads(outcome.payload)
+        return reply["statusCode"], reply["body"].encode()
+
+    try:
+        assert ask()[0] == 200
+        yield lambda: nullcontext(ask), pool.pids
+    finally:
+        pool.close()
+
+
+@contextmanager
+def uvicorn(folder: Path, bucket: Bucket) -> Iterator[Opened]:
+    """The inference function as a container runs it."""
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "uvicorn", "app:application", "--host", "127.0.0.1", "--port", str(port),
          "--log-level", "warning", "--app-dir", str(REPOSITORY / "functions/inference")],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY), "TOOLKIT_RUNTIME": json.dumps(runtime)},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY), "TOOLKIT_RUNTIME": told(folder, bucket)},
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
@@ -78,32 +118,46 @@ def uvicorn(folder: Path, bucket: Bucket, seconds: float) -> Iterator[tuple[subp
                 break
             assert process.poll() is None, process.stderr.read() if process.stderr else ""
             time.sleep(0.05)
-        yield process, port
+        yield lambda: connected(port), lambda: [process.pid]
     finally:
         process.terminate()
         process.communicate(timeout=20)
 
 
-class Asking(threading.Thread):
-    """One client on one connection, as fast as it can. `seen`: version -> the answers it gave."""
+@contextmanager
+def connected(port: int) -> Iterator[Ask]:
+    """A client on one connection."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
 
-    def __init__(self, port: int) -> None:
+    def ask() -> tuple[int, bytes]:
+        connection.request("POST", "/predict", json.dumps(ROW), {"content-type": "application/json"})
+        reply = connection.getresponse()
+        return reply.status, reply.read()
+
+    with closing(connection):
+        yield ask
+
+
+class Asking(threading.Thread):
+    """One client, as fast as it can. `seen`: version -> the answers it gave."""
+
+    def __init__(self, opened: AbstractContextManager[Ask]) -> None:
         super().__init__()
-        self.port, self.done = port, threading.Event()
+        self.opened, self.done = opened, threading.Event()
         self.seen: dict[int, set[float]] = {}
         self.errors: list[str] = []
         self.asked = 0
 
     def run(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        body = json.dumps(ROW)
+        with self.opened as ask:
+            self.asking(ask)
+
+    def asking(self, ask: Ask) -> None:
         while not self.done.is_set():
             try:
-                connection.request("POST", "/predict", body, {"content-type": "application/json"})
-                reply = connection.getresponse()
-                data = reply.read()
-                if reply.status != 200:
-                    self.errors.append(f"{reply.status}: {data!r}")
+                status, data = ask()
+                if status != 200:
+                    self.errors.append(f"{status}: {data!r}")
                     continue
                 found = json.loads(data)
                 share = found["predictions"][0]["probabilities"]["late"]
@@ -111,23 +165,21 @@ class Asking(threading.Thread):
                 self.asked += 1
             except (OSError, http.client.HTTPException) as error:
                 self.errors.append(repr(error))
-                connection.close()
-        connection.close()
 
 
-def resident_mb(process: subprocess.Popen[str]) -> float:
-    fields = Path(f"/proc/{process.pid}/statm").read_text().split()
-    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+def resident_mb(processes: list[int]) -> float:
+    pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in processes]
+    return max(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def swapped_through(folder: Path, swaps: int) -> dict[str, Any]:
+def swapped_through(folder: Path, swaps: int, serving: Serving) -> dict[str, Any]:
     """`swaps` releases, each waited for, while two clients ask."""
     bucket, files = Bucket(open_store({"store": str(folder / "store")})), models(4)
     shares = [answer(one) for one in files]
     assert len(set(shares)) == len(files), "their answers tell them apart"
     bucket.announce(bucket.register(files[0], 1))
-    with uvicorn(folder, bucket, seconds=0.01) as (process, port):
-        clients = [Asking(port) for _ in range(2)]
+    with serving(folder, bucket) as (client_of, processes):
+        clients = [Asking(client_of()) for _ in range(2)]
         for client in clients:
             client.start()
         early = 0.0
@@ -137,8 +189,8 @@ def swapped_through(folder: Path, swaps: int) -> dict[str, Any]:
             while not all(version in client.seen for client in clients) and time.monotonic() < until:
                 time.sleep(0.002)
             if version == 12:
-                early = resident_mb(process)
-        late = resident_mb(process)
+                early = resident_mb(processes())
+        late = resident_mb(processes())
         for client in clients:
             client.done.set()
         for client in clients:
@@ -154,8 +206,9 @@ def swapped_through(folder: Path, swaps: int) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_swaps_under_load_show_in_nothing_but_the_version(tmp_path: Path) -> None:
-    found = swapped_through(tmp_path, 40)
+@pytest.mark.parametrize("serving", [uvicorn, functions])
+def test_swaps_under_load_show_in_nothing_but_the_version(tmp_path: Path, serving: Serving) -> None:
+    found = swapped_through(tmp_path, 40, serving)
     assert found["errors"] == []
     assert found["mixed"] == [], "an answer was not that of the version it names"
     assert found["missed"] == []
@@ -165,7 +218,8 @@ def test_swaps_under_load_show_in_nothing_but_the_version(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 @pytest.mark.exhaustive
-def test_two_hundred_swaps(tmp_path: Path) -> None:
-    found = swapped_through(tmp_path, 200)
+@pytest.mark.parametrize("serving", [uvicorn, functions])
+def test_two_hundred_swaps(tmp_path: Path, serving: Serving) -> None:
+    found = swapped_through(tmp_path, 200, serving)
     assert (found["errors"], found["mixed"], found["missed"]) == ([], [], [])
     assert found["grown"] < 80, "188 models of over 4 MB would be 752; what stays is the allocator's"

@@ -39,9 +39,9 @@ os._exit(0)
 
 
 def measure(request: dict[str, Any]) -> dict[str, Any]:
-    """`request`: {"roots": name -> folder of an unpacked bundle, "environment", "event", "python", "rounds", "warm",
-    "memory_mb"}. The answer, by name: {"cpu": seconds a round, "wall": seconds a round, "answer", "warm": seconds a
-    call of one worker}; or {"failed": what went wrong}."""
+    """`request`: {"roots": name -> folder of an unpacked bundle, "environment", "environments": name -> one of its own,
+    "event", "python", "rounds", "warm", "memory_mb"}. The answer, by name: {"cpu": seconds a round, "wall": seconds a
+    round, "answer", "warm": seconds a call of one worker}; or {"failed": what went wrong}."""
     event = json.dumps(request["event"]).encode()
     found: dict[str, dict[str, Any]] = {name: {"cpu": [], "wall": [], "warm": []} for name in request["roots"]}
     with tempfile.TemporaryDirectory(prefix="toolkit-cold-") as name:
@@ -49,7 +49,8 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
         for number in range(request["rounds"] + 1):
             for variant, root in request["roots"].items():
                 warm = 0 if number else request.get("warm", 0)  # in the round that is not counted
-                cpu, wall, calls, answer = _start(folder, Path(root), request, event, warm)
+                environment = request.get("environments", {}).get(variant, request["environment"])
+                cpu, wall, calls, answer = _start(folder, Path(root), request, environment, event, warm)
                 if answer.get("statusCode") != 200:
                     return {"failed": f"{variant}: {json.dumps(answer)[:500]}"}
                 found[variant]["answer"] = answer
@@ -61,11 +62,9 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _start(
-    folder: Path, root: Path, request: dict[str, Any], event: bytes, warm: int
+    folder: Path, root: Path, request: dict[str, Any], environment: dict[str, str], event: bytes, warm: int
 ) -> tuple[float, float, list[float], dict[str, Any]]:
-    deployment = Deployment(
-        "cold", "1", root, memory_mb=request.get("memory_mb", 1024), environment=request["environment"]
-    )
+    deployment = Deployment("cold", "1", root, memory_mb=request.get("memory_mb", 1024), environment=environment)
     log = FunctionLog(folder / "log.jsonl")
     before = _cpu()
     pool = Pool(

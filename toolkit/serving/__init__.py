@@ -19,6 +19,7 @@
     source     a model from the bucket: named by the journal, vouched for by a signature, checked by its digests
     swap       another version in place of the one that serves, between two requests
     router     a challenger beside the model: the same sender always gets the same version
+    shares     the probabilities of many rows as one array that reads like lists
     arrays     columns that came as numpy arrays (binary tensors, `arrow`), checked as a whole; `listing` writes answers
     batching   requests that meet are one call of a slow model; too many are refused at once
     instant    one row answered as bytes, for `connection`: uvicorn's, with bounds on heads, waits and numbers

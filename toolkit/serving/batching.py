@@ -24,6 +24,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+from toolkit.serving import shares
 from toolkit.serving.model import Prediction
 from toolkit.serving.problems import Problem
 from toolkit.serving.rows import Batch
@@ -210,7 +211,7 @@ def part(prediction: Prediction, start: int, end: int) -> Prediction:
 def together(parts: list[Prediction]) -> Prediction:
     return Prediction(
         labels=[label for one in parts for label in one.labels],
-        probabilities=[shares for one in parts for shares in one.probabilities],
+        probabilities=shares.together([one.probabilities for one in parts]),
         values=[value for one in parts for value in one.values],
         classes=parts[0].classes,
     )

@@ -182,7 +182,7 @@ class Capture:
             columns = batch.columns if batch.arrays is None else batch.arrays
             hour.counter.add_columns(dict(zip(self._names, columns, strict=True)), prediction.scores)
             return
-        hour.answers += prediction.scores
+        hour.answers += list(prediction.scores)
         if batch.row is not None:
             hour.uncounted.append(batch.row)
         else:

@@ -15,11 +15,12 @@ from typing import Any, Protocol
 from toolkit.domain import wire
 from toolkit.domain.errors import Corrupt
 from toolkit.domain.records import Signature
+from toolkit.serving import shares
 
 GRAPH = "model.onnx"
 PROGRAM = "compiled"
 Values = Sequence[float | int | bool | str | None]
-Answers = tuple[list[Any], list[Any]]
+Answers = tuple[list[Any], Sequence[Any]]
 
 
 class Engine(Protocol):
@@ -150,4 +151,4 @@ def _narrowed(values: Any, place: Any) -> Any:
 def _lists(found: Sequence[Any]) -> Answers:
     if len(found) == 1:
         return [], found[0].reshape(-1).tolist()
-    return found[0].tolist(), found[1].tolist()
+    return found[0].tolist(), shares.of(found[1])

@@ -156,4 +156,4 @@ def _rows(batch: Batch) -> list[Row]:
 
 def _scores(model: Model, rows: Sequence[Row]) -> list[list[float]]:
     found: Prediction = model.answer([list(column) for column in zip(*rows, strict=True)], len(rows))
-    return found.probabilities or [[value] for value in found.values]
+    return list(found.probabilities) or [[value] for value in found.values]

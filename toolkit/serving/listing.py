@@ -6,9 +6,12 @@ formatting of a template; the bytes are those that encoding a dictionary a row g
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from toolkit.serving.model import Prediction
+from toolkit.serving.shares import Shares
 
 FROM = 32  # rows; below, dictionaries are as fast
 
@@ -24,7 +27,9 @@ def predictions(prefix: str, prediction: Prediction) -> bytes:
         template = b'{"id":"' + prefix.encode() + b'-%d","label":%b,"probabilities":{' + shares + b"}}"
         spelled = {label: _encode(label) for label in set(prediction.labels)}
         labels = map(spelled.__getitem__, prediction.labels)
-        numbers = _written([share for row in prediction.probabilities for share in row])
+        given = prediction.probabilities
+        flat = given.table.reshape(-1).tolist() if isinstance(given, Shares) else [s for row in given for s in row]
+        numbers = _written(flat)
         width = len(names)
         filled = zip(range(rows), labels, *(numbers[k::width] for k in range(width)), strict=True)
     else:
@@ -33,7 +38,7 @@ def predictions(prefix: str, prediction: Prediction) -> bytes:
     return b"[" + b",".join(map(template.__mod__, filled)) + b"]"
 
 
-def _written(numbers: list[float]) -> list[bytes]:
+def _written(numbers: Sequence[float]) -> list[bytes]:
     return _encode(numbers)[1:-1].split(b",")
 
 

@@ -19,6 +19,7 @@ from toolkit.domain.errors import Corrupt, DataError
 from toolkit.domain.records import ModelManifest, Signature
 from toolkit.serving import engine
 from toolkit.serving.engine import GRAPH, PROGRAM, Engine, Values
+from toolkit.serving.shares import Shares
 
 __all__ = ["GRAPH", "MANIFEST", "PROGRAM", "Model", "Prediction", "Values", "load"]
 
@@ -28,30 +29,36 @@ MANIFEST = "manifest.json"
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     """What a model answered for N rows, as plain lists.
 
-    Classification: `labels` (N texts of `classes`) and `probabilities` (N lists in the order of `classes`).
+    Classification: `labels` (N texts of `classes`) and `probabilities` (N lists in the order of `classes`; of many rows
+    they may be a `Shares`, which reads like it).
     Regression: `values` (N numbers). What does not apply is empty.
     """
 
     labels: list[str] = []
-    probabilities: list[list[float]] = []
-    values: list[float] = []
+    probabilities: Sequence[list[float]] = []
+    values: Sequence[float] = []
     classes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels) or len(self.values)
 
     @property
-    def scores(self) -> list[Any]:
+    def scores(self) -> Any:
         """What drift of the answers is measured on, a row each: the value of a regression, the probability of the
-        second of two classes, all probabilities of more."""
+        second of two classes, all probabilities of more. A list, or an array for `Shares`."""
         if not self.probabilities:
             return self.values
+        if isinstance(self.probabilities, Shares):
+            return self.probabilities.column(1) if len(self.classes) == 2 else self.probabilities.table
         return [row[1] for row in self.probabilities] if len(self.classes) == 2 else self.probabilities
 
     @property
     def confidence(self) -> list[float | None]:
         """One number a row: as `scores`, with the largest probability where there are many."""
-        return [max(row) for row in self.scores] if len(self.classes) > 2 else list(self.scores)
+        if len(self.classes) > 2:
+            return [max(row) for row in self.probabilities]
+        scores = self.scores
+        return scores.tolist() if isinstance(self.probabilities, Shares) else list(scores)
 
 
 class Model:
@@ -98,7 +105,7 @@ class Model:
         """One row of what `answer` takes."""
         return self._prediction(*self._row(row))
 
-    def _prediction(self, labels: list[Any], scores: list[Any]) -> Prediction:
+    def _prediction(self, labels: list[Any], scores: Sequence[Any]) -> Prediction:
         if not labels:
             return Prediction(values=scores)
         return Prediction(labels=self._classes.texts(labels), probabilities=scores, classes=self.signature.classes)

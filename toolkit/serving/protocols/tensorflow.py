@@ -48,7 +48,7 @@ async def predict(app: App, request: Request) -> Answer:
     prefix, prediction = await app.predicted(request, batch)
     outputs: Any = prediction.values
     if prediction.labels:
-        outputs = {"label": prediction.labels, "probabilities": prediction.probabilities}
+        outputs = {"label": prediction.labels, "probabilities": list(prediction.probabilities)}
     if by_row and prediction.labels:
         pairs = zip(prediction.labels, prediction.probabilities, strict=True)
         outputs = [{"label": label, "probabilities": shares} for label, shares in pairs]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -45,13 +45,22 @@ _LENGTH = struct.Struct("<I")
 
 
 class Tensor(msgspec.Struct, omit_defaults=True):
-    """An input or output; `data` is flat or, for [n, 1], nested."""
+    """An input or output as the JSON has it; `data` is flat or, for [n, 1], nested."""
 
     name: str
     datatype: str
     shape: list[int]
     parameters: dict[str, Any] = {}
     data: list[Any] | msgspec.UnsetType = msgspec.UNSET
+
+
+class Output(NamedTuple):
+    """What the model answered. `data` is a flat list, or a numpy array of numbers."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+    data: Any
 
 
 def parted(data: bytes, headers: Mapping[bytes, bytes]) -> tuple[bytes, memoryview]:
@@ -110,21 +119,28 @@ class Reader:
         return _texts(tensor, part) if tensor.datatype == "BYTES" else _numbers(tensor, part)
 
 
-def packed(tensor: Tensor) -> bytes:
+def packed(output: Output) -> bytes:
     """The data of an output in binary."""
-    assert tensor.data is not msgspec.UNSET
-    if tensor.datatype == "BYTES":
-        encoded = {text: text.encode() for text in set(tensor.data)}  # labels: few texts, many times
-        parts = {text: _LENGTH.pack(len(data)) + data for text, data in encoded.items()}
-        return b"".join(map(parts.__getitem__, tensor.data))
-    return struct.pack(f"<{len(tensor.data)}{_FORMATS[tensor.datatype]}", *tensor.data)
+    data = output.data
+    if output.datatype == "BYTES":
+        encoded = {text: text.encode() for text in set(data)}  # labels: few texts, many times
+        parts = {text: _LENGTH.pack(len(spelled)) + spelled for text, spelled in encoded.items()}
+        return b"".join(map(parts.__getitem__, data))
+    code = _FORMATS[output.datatype]
+    if isinstance(data, list):
+        return struct.pack(f"<{len(data)}{code}", *data)
+    found: bytes = data.astype(f"<{code}").tobytes()
+    return found
 
 
-def described(tensor: Tensor, part: bytes | None) -> Tensor:
-    """The tensor as the JSON shows it; `part` is what follows in binary."""
-    if part is None:
-        return tensor
-    return msgspec.structs.replace(tensor, data=msgspec.UNSET, parameters={"binary_data_size": len(part)})
+def described(output: Output, part: bytes | None) -> Tensor:
+    """The output as the JSON shows it; `part` is what follows in binary."""
+    tensor = Tensor(name=output.name, datatype=output.datatype, shape=output.shape)
+    if part is not None:
+        tensor.parameters = {"binary_data_size": len(part)}
+    else:
+        tensor.data = output.data if isinstance(output.data, list) else output.data.tolist()
+    return tensor
 
 
 def _rows(tensor: Tensor) -> int:

@@ -16,9 +16,10 @@ from toolkit import __version__
 from toolkit.serving.problems import Problem, shown
 from toolkit.serving.protocols import refusing, tensors
 from toolkit.serving.protocols.reading import refused
-from toolkit.serving.protocols.tensors import BINARY, HEADER, Tensor
+from toolkit.serving.protocols.tensors import BINARY, HEADER, Output, Tensor
 from toolkit.serving.routing import Answer, Request
 from toolkit.serving.rows import parse
+from toolkit.serving.shares import Shares
 
 if TYPE_CHECKING:
     from toolkit.serving.app import App
@@ -125,25 +126,26 @@ def _output_metadata(app: App) -> list[dict[str, Any]]:
     ]
 
 
-def _output(name: str, prediction: Prediction) -> Tensor:
+def _output(name: str, prediction: Prediction) -> Output:
     rows = len(prediction)
     if name == "label":
-        return Tensor(name=name, datatype="BYTES", shape=[rows], data=prediction.labels)
+        return Output(name, "BYTES", [rows], prediction.labels)
     if name == "value":
-        return Tensor(name=name, datatype="FP64", shape=[rows], data=prediction.values)
-    flat = [share for shares in prediction.probabilities for share in shares]
-    return Tensor(name=name, datatype="FP64", shape=[rows, len(prediction.classes)], data=flat)
+        return Output(name, "FP64", [rows], prediction.values)
+    given = prediction.probabilities
+    flat = given.table.reshape(-1) if isinstance(given, Shares) else [share for shares in given for share in shares]
+    return Output(name, "FP64", [rows, len(prediction.classes)], flat)
 
 
-def _answer(app: App, question: Question, prefix: str, outputs: list[tuple[Tensor, bool]]) -> Answer:
-    parts = [tensors.packed(tensor) if binary else b"" for tensor, binary in outputs]
+def _answer(app: App, question: Question, prefix: str, outputs: list[tuple[Output, bool]]) -> Answer:
+    parts = [tensors.packed(output) if binary else b"" for output, binary in outputs]
     document = {
         "model_name": app.model.name,
         "model_version": str(app.info.version),
         **({"id": question.id} if question.id is not None else {}),
         "outputs": [
-            tensors.described(tensor, part if binary else None)
-            for (tensor, binary), part in zip(outputs, parts, strict=True)
+            tensors.described(output, part if binary else None)
+            for (output, binary), part in zip(outputs, parts, strict=True)
         ],
     }
     head = app.encode(document)
