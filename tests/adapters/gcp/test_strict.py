@@ -20,7 +20,9 @@ from toolkit.adapters.gcp.client import EMULATED_TOKEN
 
 TOKEN = {"Authorization": f"Bearer {EMULATED_TOKEN}"}
 Path = tuple[str | int, ...]
-FREE = frozenset({"labels", "annotations", "attributes", "jsonPayload", "headers", "oidcToken.claims"})  # maps
+FREE = frozenset(
+    {"labels", "annotations", "attributes", "jsonPayload", "headers", "oidcToken.claims", "limits"}
+)  # maps
 
 
 @pytest.fixture(scope="module")

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import platform
 from uuid import uuid4
+
+import msgspec
 
 from tests.adapters.gcp import google
 from toolkit.adapters.gcp.alerts import HOST as PUBSUB
 from toolkit.adapters.gcp.alerts import open_alerts
 from toolkit.adapters.gcp.client import Api
+from toolkit.adapters.gcp.functions import open_functions
 from toolkit.adapters.gcp.metrics import open_metrics
 from toolkit.adapters.gcp.secrets import open_secrets
+from toolkit.adapters.gcp.store import open_store
 from toolkit.domain import times
-from toolkit.domain.specs import Alert, MetricPoint
+from toolkit.domain.specs import Alert, FunctionSpec, HttpRequest, MetricPoint
 from toolkit.ports import Settings
+from toolkit.testing.functions import bundle_into
+
+CODE = b"import os\ndef handler(event, context):\n    return {'statusCode': 200, 'body': os.environ['N']}\n"
 
 HOSTS = {
     "secretmanager.googleapis.com", "pubsub.googleapis.com", "logging.googleapis.com", "monitoring.googleapis.com",
+    "run.googleapis.com", "iamcredentials.googleapis.com", "cloudtasks.googleapis.com",
 }  # fmt: skip
-METHODS = 11
+METHODS = 25
 
 
 def every_port() -> None:
@@ -32,6 +41,30 @@ def every_port() -> None:
     assert secrets.get("name") == "two"
     assert list(secrets.list()) == ["name"]
     secrets.delete("name")
+    _functions()
+
+
+def _functions() -> None:
+    settings = google.bucket()
+    functions = open_functions(settings)
+    bundle, key = bundle_into(open_store(settings))({"app.py": CODE})
+    runtime = "python" + ".".join(platform.python_version_tuple()[:2])
+    name = f"used-{uuid4().hex[:8]}"
+    specs = [
+        FunctionSpec(name=name, bundle=bundle, bundle_key=key, runtime=runtime, environment={"N": n}, tags={"a": n})
+        for n in "12"
+    ]
+    one, two = map(functions.publish, specs)
+    functions.route(name, {one: 0.5, two: 0.5})
+    assert functions.request(name, HttpRequest(), version=two).body == b"2"
+    functions.event(name, {}, wait=False)
+    list(functions.logs(name))
+    functions.route(name, {two: 1.0})
+    functions.remove_version(name, one)
+    assert [state.name for state in functions.list({"a": "2"})].count(name) == 1
+    gone = msgspec.structs.replace(specs[0], name=f"{name}-gone")
+    functions.publish(gone)
+    functions.delete(gone.name)  # the other stays, to be spoiled
 
 
 def _alerts(settings: Settings) -> None:

@@ -3,6 +3,11 @@
 The bucket is reached by google-cloud-storage, all else by google-auth and REST. Credentials are application default
 only (`gcloud auth application-default login`, a service account's, the metadata server's).
 
+How code reaches Cloud Run, which only starts images: by one generic image for jobs and functions alike (`toolkit image
+push --kind job` puts it into Artifact Registry), whose container fetches what was deployed from the bucket by digest
+(`container`). So the deployed unit is byte for byte what other clouds get, a new model needs no image, and there is no
+Docker anywhere; the price is a download on a cold start.
+
 `errors` is the one table from Google's codes to ours, `client` the one place where credentials meet requests,
 `emulator` plays all of it on this machine: fake-gcs-server as the bucket, the rest by a server of ours that holds every
 request to Google's own types.
@@ -15,6 +20,7 @@ PROVIDER = Provider(
     title="Google Cloud",
     ports={
         "store": "toolkit.adapters.gcp.store:open_store",
+        "functions": "toolkit.adapters.gcp.functions:open_functions",
         "secrets": "toolkit.adapters.gcp.secrets:open_secrets",
         "alerts": "toolkit.adapters.gcp.alerts:open_alerts",
         "metrics": "toolkit.adapters.gcp.metrics:open_metrics",
@@ -23,6 +29,8 @@ PROVIDER = Provider(
     claims=frozenset(
         {
             "store.read", "store.write", "store.create", "store.swap", "store.files", "store.uri",
+            "functions.http", "functions.event", "functions.versions", "functions.weights", "functions.timeout",
+            "functions.memory", "functions.logs",
             "secrets.store", "alerts.publish", "metrics.record",
         }
     ),

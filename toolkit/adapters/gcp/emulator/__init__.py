@@ -7,6 +7,10 @@
     rest        a request of a REST API as a message of Google's own types, or the reason why it is none
     rules       which methods there are: Google's own table of paths, and which fields it requires
     refused     google.rpc.Status as JSON, with the HTTP status that belongs to each code
+    services    Cloud Run services, their revisions and traffic (`run_checks`: what Cloud Run refuses; `operations`)
+    front       a service's URL: who calls, which revision answers
+    instances   containers that answer on PORT (`containers`: an image's processes here)
+    tasks       Cloud Tasks
     identity    tokens: who may call at all, the metadata server, ID tokens
 
 Decisions. Whatever Google's packaged types do not know is refused, and what they require must be there; the paths and

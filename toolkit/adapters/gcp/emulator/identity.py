@@ -11,12 +11,14 @@ import hashlib
 import hmac
 import json
 import secrets
+import threading
 import time
 from typing import Any
 
 from toolkit.adapters.gcp.client import EMULATED_TOKEN
 from toolkit.adapters.gcp.emulator.refused import Refused
 from toolkit.execution.http_messages import Request, Response, json_response
+from toolkit.execution.http_server import HttpServer
 
 OPERATOR = "operator@emulated-project.iam.gserviceaccount.com"
 LIVES = 3600
@@ -26,6 +28,8 @@ METADATA = "/computeMetadata/v1/"
 class Identity:
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
+        self._servers: dict[str, HttpServer] = {}  # a metadata server for every account, as every instance sees its own
+        self._lock = threading.Lock()
         self._tokens: dict[str, tuple[str, float]] = {EMULATED_TOKEN: (OPERATOR, float("inf"))}
 
     def caller(self, request: Request) -> str:
@@ -40,6 +44,23 @@ class Identity:
             )
             raise Refused("UNAUTHENTICATED", f"Request {why}. Expected OAuth 2 access token.")
         return account
+
+    def environment(self, account: str) -> dict[str, str]:
+        """What makes google-auth find the account's metadata server."""
+        with self._lock:
+            if account not in self._servers:
+                self._servers[account] = HttpServer(0, lambda request: self.metadata(request, account))
+                self._servers[account].start()
+        return {"GCE_METADATA_HOST": f"127.0.0.1:{self._servers[account].port}"}
+
+    def generate(self, request: Any, caller: str) -> Any:
+        """IAM Credentials: an ID token of an account, for the project's own people."""
+        from google.cloud.iam_credentials_v1 import types
+
+        account = request.name.rpartition("/")[2]
+        if caller != OPERATOR:
+            raise Refused("PERMISSION_DENIED", "Permission 'iam.serviceAccounts.getOpenIdToken' denied on resource.")
+        return types.GenerateIdTokenResponse.pb()(token=self.identify(account, request.audience))
 
     def access(self, account: str) -> str:
         token = secrets.token_urlsafe(32)

@@ -77,7 +77,7 @@ class Rest:
 
     def __init__(self, methods: Mapping[str, tuple[Method, ...]]) -> None:
         self._methods = dict(methods)
-        self.seen: dict[tuple[str, str], dict[str, Any]] = {}  # one accepted request for each method, for tests
+        self.seen: dict[tuple[str, str], dict[str, Any]] = {}  # the fullest accepted request of each method, for tests
 
     def __call__(self, request: Request, caller: str) -> Response:
         host, _, rest = request.path.lstrip("/").partition("/")
@@ -94,7 +94,9 @@ class Rest:
         text = request.body.decode("utf-8", "replace")
         told = {"verb": request.method, "target": request.target, "body": text, "required": list(method.required)}
         told |= {"of": method.body, "kind": method.kind.DESCRIPTOR.full_name}
-        self.seen[host, f"{method.verb} {method.uri}"] = told
+        key = host, f"{method.verb} {method.uri}"
+        if len(text) >= len(self.seen.get(key, {"body": ""})["body"]):
+            self.seen[key] = told
         return json_response(200, shown)
 
 

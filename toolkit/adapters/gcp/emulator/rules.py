@@ -33,11 +33,16 @@ def message_of(kind: Any) -> Any:
 
 
 def methods(site: Site) -> dict[str, tuple[Method, ...]]:
+    from google.cloud.iam_credentials_v1 import types as tokens
+    from google.cloud.iam_credentials_v1.services.iam_credentials.transports import rest_base as credentials
     from google.cloud.secretmanager_v1 import types as secret
     from google.cloud.secretmanager_v1.services.secret_manager_service.transports import rest_base as secrets
+    from google.cloud.tasks_v2 import types as task
+    from google.cloud.tasks_v2.services.cloud_tasks.transports import rest_base as queues
     from google.pubsub_v1 import types as pubsub
     from google.pubsub_v1.services.publisher.transports import rest_base as publisher
     from google.pubsub_v1.services.subscriber.transports import rest_base as subscriber
+
 
     kept, topics = site.secrets, site.topics
     return {
@@ -75,9 +80,61 @@ def methods(site: Site) -> dict[str, tuple[Method, ...]]:
                 },
             ),
         ),
+        "run.googleapis.com": _run(site),
+        "iamcredentials.googleapis.com": of_transport(
+            credentials._BaseIAMCredentialsRestTransport,
+            {"GenerateIdToken": (tokens.GenerateIdTokenRequest, site.identity.generate, ("audience",))},
+        ),
+        "cloudtasks.googleapis.com": of_transport(
+            queues._BaseCloudTasksRestTransport,
+            {
+                "CreateQueue": (task.CreateQueueRequest, site.tasks.create_queue, ("queue", "queue.name")),
+                "CreateTask": (
+                    task.CreateTaskRequest,
+                    site.tasks.create,
+                    ("task", "task.http_request", "task.http_request.url", "task.http_request.oidc_token"),
+                ),
+            },
+        ),
         "logging.googleapis.com": _logging(site),
         "monitoring.googleapis.com": _monitoring(site),
     }
+
+
+def _run(site: Site) -> tuple[Method, ...]:
+    from google.cloud.run_v2 import types
+    from google.cloud.run_v2.services.revisions.transports import rest_base as revisions
+    from google.cloud.run_v2.services.services.transports import rest_base as services
+    from google.iam.v1 import iam_policy_pb2
+    from google.longrunning import operations_pb2
+
+    run = site.services
+    container = ("service.template.containers", "service.template.containers.image")
+    return (
+        *of_transport(
+            services._BaseServicesRestTransport,
+            {
+                "CreateService": (
+                    types.CreateServiceRequest, run.create, ("service_id", "service", "service.template", *container),
+                ),
+                "GetService": (types.GetServiceRequest, run.get, ()),
+                "ListServices": (types.ListServicesRequest, run.list, ()),
+                "UpdateService": (types.UpdateServiceRequest, run.update, container),
+                "DeleteService": (types.DeleteServiceRequest, run.delete, ()),
+                "GetIamPolicy": (iam_policy_pb2.GetIamPolicyRequest, run.get_policy, ()),
+                "SetIamPolicy": (iam_policy_pb2.SetIamPolicyRequest, run.set_policy, ("policy",)),
+                "GetOperation": (operations_pb2.GetOperationRequest, run.operations.get, ()),
+            },
+        ),
+        *of_transport(
+            revisions._BaseRevisionsRestTransport,
+            {
+                "GetRevision": (types.GetRevisionRequest, run.revision, ()),
+                "ListRevisions": (types.ListRevisionsRequest, run.revisions, ()),
+                "DeleteRevision": (types.DeleteRevisionRequest, run.delete_revision, ()),
+            },
+        ),
+    )  # fmt: skip
 
 
 def _logging(site: Site) -> tuple[Method, ...]:

@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 import threading
+import traceback
 from pathlib import Path
 
 from toolkit.adapters.gcp.emulator.identity import METADATA, OPERATOR, Identity
@@ -40,7 +41,7 @@ class Emulator:
         self._reaper.watch(mark)
         self._identity = Identity()
         self._storage = Storage(self.address, self._identity, {MARK: mark})
-        self._site = Site(self.address, home, self._identity, mark)
+        self._site = Site(self.address, home, self._identity, self._reaper)
         self._rest = Rest(methods(self._site))
 
     def start(self) -> None:
@@ -57,6 +58,9 @@ class Emulator:
             return self._answer(request)
         except Refused as refused:
             return refused.response
+        except Exception:
+            traceback.print_exc()  # ours, not the caller's: where whoever started it sees it
+            return Refused("INTERNAL", "the emulator failed; its standard error says where").response
 
     def _answer(self, request: Request) -> Response:
         if request.path.startswith(STORAGE):

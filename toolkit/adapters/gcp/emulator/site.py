@@ -4,27 +4,35 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from toolkit.adapters.gcp.emulator.front import Front
 from toolkit.adapters.gcp.emulator.identity import Identity
 from toolkit.adapters.gcp.emulator.log import Log
 from toolkit.adapters.gcp.emulator.monitoring import Monitoring
 from toolkit.adapters.gcp.emulator.secrets import SecretManager
+from toolkit.adapters.gcp.emulator.services import Services
+from toolkit.adapters.gcp.emulator.tasks import Tasks
 from toolkit.adapters.gcp.emulator.topics import Topics
 from toolkit.execution.http_messages import Request, Response
+from toolkit.execution.reaper import Reaper
 
 
 class Site:
-    """`home` is the folder for what runs; `mark` is how its processes are found should this one die."""
+    """`home` is the folder for what runs; `reaper` ends what runs should this process die."""
 
-    def __init__(self, address: str, home: Path, identity: Identity, mark: str) -> None:
-        self.address, self.home, self.identity, self.mark = address, home, identity, mark
+    def __init__(self, address: str, home: Path, identity: Identity, reaper: Reaper) -> None:
+        self.address, self.home, self.identity, self.reaper = address, home, identity, reaper
         self.secrets = SecretManager()
         self.topics = Topics()
         self.log = Log()
         self.monitoring = Monitoring()
+        self.tasks = Tasks(identity)
+        self.services = Services(address, home, reaper, identity, self.log)
+        self._front = Front(self.services, identity)
 
     def answer(self, request: Request) -> Response | None:
         """Of what is no API: a service's URL. None where nothing of ours is addressed."""
-        return None
+        return self._front(request)
 
     def close(self) -> None:
         """What runs is ended."""
+        self.services.close()
