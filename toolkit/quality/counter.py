@@ -225,7 +225,10 @@ class Counter:
         moments = [Moments(*entry.sums) for entry in entries]
         if self._tally is None or not self._tally.rows:
             return self._rows, self._counts, moments
-        counts = [a + b for a, b in zip(self._counts, self._tally.counts.tolist(), strict=True)]
+        counts: list[int] = self._tally.counts.tolist()
+        if not self._rows:
+            return self._tally.rows, counts, self._tally.moments
+        counts = [a + b for a, b in zip(self._counts, counts, strict=True)]
         return self.rows, counts, [a.plus(b) for a, b in zip(moments, self._tally.moments, strict=True)]
 
     def _counted(self, rows: int, counts: list[int]) -> Totals:
