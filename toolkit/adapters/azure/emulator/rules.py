@@ -1,0 +1,10 @@
+"""Which methods there are. Every part names its own (`methods(...)`), with the models that requests have to fit."""
+
+from __future__ import annotations
+
+from toolkit.adapters.azure.emulator.rest import Method
+from toolkit.adapters.azure.emulator.site import Site
+
+
+def methods(site: Site) -> tuple[Method, ...]:
+    return ()

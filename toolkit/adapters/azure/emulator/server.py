@@ -1,0 +1,106 @@
+"""The emulator's process: HTTP on loopback, who answers what, and its end."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import traceback
+from pathlib import Path
+
+from toolkit.adapters.azure.emulator.identity import Identity
+from toolkit.adapters.azure.emulator.refused import Refused
+from toolkit.adapters.azure.emulator.rest import Rest
+from toolkit.adapters.azure.emulator.rules import methods
+from toolkit.adapters.azure.emulator.site import Site
+from toolkit.adapters.azure.emulator.storage import Storage
+from toolkit.adapters.azure.settings import EMULATED_ACCOUNT
+from toolkit.execution.http_messages import Request, Response, json_response
+from toolkit.execution.http_server import HttpServer, Limits
+from toolkit.execution.reaper import Reaper
+from toolkit.execution.tree import MARK
+
+BODY = 256 * 1024**2  # a function's package goes up in one request
+SEEN = "/emulator/requests"  # one accepted request of every method, for the test that spoils them
+
+
+class Emulator:
+    """Everything on one port."""
+
+    def __init__(self, port: int, home: Path) -> None:
+        limits = Limits(body_bytes=BODY, idle_seconds=600, write_seconds=120, connections=1024)
+        self._server = HttpServer(port, self.answer, limits)
+        self.address = f"http://127.0.0.1:{self._server.port}"
+        mark = secrets.token_hex(8)
+        self._reaper = Reaper()
+        self._reaper.watch(mark)
+        self._identity = Identity(self.address)
+        self._storage = Storage(EMULATED_ACCOUNT, self._identity, {MARK: mark})
+        self._site = Site(self.address, home, self._identity, self._reaper)
+        self._rest = Rest(methods(self._site), self._identity)
+
+    def start(self) -> None:
+        self._server.start()
+
+    def close(self) -> None:
+        self._server.close()
+        self._site.close()
+        self._storage.close()
+        self._reaper.close()
+
+    def answer(self, request: Request) -> Response:
+        try:
+            return self._answer(request)
+        except Refused as refused:
+            return refused.response
+        except Exception:
+            traceback.print_exc()  # ours, not the caller's: where whoever started it sees it
+            return Refused(500, "InternalServerError", "the emulator failed; its standard error says where").response
+
+    def _answer(self, request: Request) -> Response:
+        if request.path.startswith(f"/{EMULATED_ACCOUNT}/") or request.path == f"/{EMULATED_ACCOUNT}":
+            return self._storage(request)
+        if request.path == SEEN:
+            return json_response(200, self._rest.seen())
+        if answer := self._site.answer(request):
+            return answer
+        return self._rest(request)
+
+
+def main() -> None:
+    """Prints the address, then answers until SIGTERM, or until whoever started it is gone: its standard input closes
+    (not with --detached, for `toolkit dev`)."""
+    options = _options()
+    folder = options.home or Path(tempfile.mkdtemp(prefix="azure-emulator-"))
+    emulator = Emulator(options.port, folder)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    if not options.detached:
+        threading.Thread(target=_wait_for_parent, args=(stop,), daemon=True).start()
+    emulator.start()
+    sys.stdout.write(f"{emulator.address}\n")
+    sys.stdout.flush()
+    stop.wait()
+    emulator.close()
+    if not options.home:
+        shutil.rmtree(folder, ignore_errors=True)
+    os._exit(0)  # no connection's thread holds it up
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m toolkit.adapters.azure.emulator")
+    parser.add_argument("--port", type=int, default=0, help="default: any that is free")
+    parser.add_argument("--home", type=Path, help="folder for what runs; default: one that is removed at the end")
+    parser.add_argument("--detached", action="store_true", help="goes on when its standard input closes")
+    return parser.parse_args()
+
+
+def _wait_for_parent(stop: threading.Event) -> None:
+    sys.stdin.read()
+    stop.set()

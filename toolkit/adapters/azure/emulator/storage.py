@@ -1,0 +1,95 @@
+"""The storage account: Azurite behind the token that Azure wants.
+
+Azurite takes tokens over TLS only. Here a token given out for storage is checked, and the request goes on with a shared
+access signature of Azurite's own account, which nobody else ever sees.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import threading
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from toolkit.adapters.azure.emulator.azurite import Azurite
+from toolkit.adapters.azure.emulator.identity import Identity
+from toolkit.adapters.azure.emulator.refused import Refused
+from toolkit.execution.http_messages import Request, Response
+
+_HOP = {"connection", "transfer-encoding", "keep-alive", "content-length"}
+HOST = "account.blob.core.windows.net"
+
+
+class Storage:
+    def __init__(self, account: str, identity: Identity, environment: dict[str, str]) -> None:
+        self._identity = identity
+        self._azurite = Azurite(account, environment)
+        self._signature = _signature(account, self._azurite.key)
+        self._local = threading.local()
+
+    def __call__(self, request: Request) -> Response:
+        try:
+            self._identity.caller(request, HOST)
+        except Refused as refused:
+            return _error(refused.status, "NoAuthenticationInformation", refused.message)
+        if not request.header("x-ms-version"):
+            return _error(
+                400, "MissingRequiredHeader", "An HTTP header that's mandatory for this request is not there."
+            )
+        return self._forward(request)
+
+    def close(self) -> None:
+        self._azurite.close()
+
+    def _forward(self, request: Request) -> Response:
+        headers = {name: value for name, value in request.headers if name not in _HOP | {"authorization"}}
+        target = f"{request.target}{'&' if request.query else '?'}{self._signature}"
+        if request.method in {"PUT", "POST", "PATCH"}:
+            headers["content-length"] = str(len(request.body))
+        for attempt in (1, 2):
+            connection = self._connection(fresh=attempt == 2)
+            try:
+                connection.request(request.method, target, request.body or None, headers)
+                reply = connection.getresponse()
+                body = reply.read()
+                kept = tuple((name, value) for name, value in reply.getheaders() if name.lower() not in _HOP)
+                if request.method == "HEAD":  # how long it would be is what is asked
+                    kept += (("content-length", reply.getheader("content-length") or "0"),)
+                return Response(reply.status, kept, body)
+            except (http.client.BadStatusLine, BrokenPipeError, ConnectionResetError):
+                if attempt == 2:  # the first one may have met a connection that was closed while it was idle
+                    raise
+        raise AssertionError("unreachable")
+
+    def _connection(self, *, fresh: bool) -> http.client.HTTPConnection:
+        found: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+        if found is None or fresh:
+            found = http.client.HTTPConnection("127.0.0.1", self._azurite.port, timeout=60)
+            found.connect()
+            found.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._local.connection = found
+        return found
+
+
+def _signature(account: str, key: str) -> str:
+    from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
+
+    return str(
+        generate_account_sas(
+            account,
+            key,
+            resource_types=ResourceTypes(service=True, container=True, object=True),
+            permission=AccountSasPermissions(
+                read=True, write=True, delete=True, list=True, add=True, create=True, update=True, tag=True
+            ),
+            expiry=datetime.now(UTC) + timedelta(days=365),
+        )
+    )
+
+
+def _error(status: int, code: str, message: str) -> Response:
+    """As storage refuses: XML, and the code in a header."""
+    body = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code><Message>{message}</Message></Error>'
+    told = (("content-type", "application/xml"), ("x-ms-error-code", code), ("x-ms-request-id", str(uuid4())))
+    return Response(status, told, body.encode())
