@@ -1,54 +1,91 @@
 """`make bench`: every benchmark, one after the other; `--readme` writes what they found into the README.
 
-python -m benchmarks [NAME ...] [--json | --readme]
+python -m benchmarks [NAME ...] [--quick] [--json | --readme]
+
+One that fails is told and the others go on. With names, `--readme` leaves the figures of the others as they are.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import platform
 import subprocess
 import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.apparatus import tables
+
 HERE = Path(__file__).parent
-OWN = {"__init__", "__main__", "report"}
-SHOWN = 12  # rows of one benchmark that the README takes
+NAMES = sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("__"))
+LIMIT = 1200.0  # seconds of one benchmark, the making of peers' environments included
+HEAD = "### "
 
 
 def main(argv: list[str]) -> int:
-    names = [name for name in argv if not name.startswith("-")]
-    names = names or sorted(p.stem for p in HERE.glob("*.py") if p.stem not in OWN)
+    names = [name for name in argv if not name.startswith("-")] or NAMES
+    if unknown := [name for name in names if name not in NAMES]:
+        print(f"no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}", file=sys.stderr)
+        return 2
+    flags = ["--quick"] if "--quick" in argv else []
     if "--json" not in argv and "--readme" not in argv:
-        return max(subprocess.run(_command(name), check=False).returncode for name in names)
-    found = {name: json.loads(_output(name)) for name in names}
+        return max(subprocess.run(_command(name, *flags), check=False).returncode for name in names)
+    load = os.getloadavg()[0]
+    found = {name: _measured(name, flags) for name in names}
     if "--readme" in argv:
-        _write(found)
+        _write(found, _taken(load, bool(flags)))
     else:
         print(json.dumps(found))
-    return 0
+    return int(any("failed" in document for document in found.values()))
 
 
 def _command(name: str, *flags: str) -> list[str]:
     return [sys.executable, "-m", f"benchmarks.{name}", *flags]
 
 
-def _output(name: str) -> bytes:
-    return subprocess.run(_command(name, "--json"), check=True, stdout=subprocess.PIPE).stdout
+def _measured(name: str, flags: list[str]) -> dict[str, Any]:
+    """What it printed, with "seconds"; with "failed" and no rows where it did not."""
+    began = time.monotonic()
+    print(f"{name} ...", file=sys.stderr, flush=True)
+    document: dict[str, Any] = {"rows": [], "ratios": {}}
+    try:
+        done = subprocess.run(_command(name, "--json", *flags), stdout=subprocess.PIPE, check=True, timeout=LIMIT)
+        document = json.loads(done.stdout)
+    except (subprocess.SubprocessError, ValueError) as error:
+        document["failed"] = str(error)
+    return {**document, "seconds": round(time.monotonic() - began, 1)}
 
 
-def _write(found: dict[str, Any]) -> None:
+def _taken(load: float, quick: bool) -> str:
+    """How the figures came to be, for those who read them."""
+    versions = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    day = datetime.now(UTC).date().isoformat()
+    noise = f"load average {load:.1f} when it began" + (", few rounds (`--quick`)" if quick else "")
+    return f"taken {day} on {versions}, {noise}"
+
+
+def _write(found: dict[str, Any], taken: str) -> None:
+    """Each benchmark is a section under its own heading; those not measured now stay."""
     from tests.house import readme
 
-    body = "\n\n".join(_table(name, document) for name, document in found.items())
-    readme.README.write_text(readme.replaced(readme.README.read_text(), "figures", body))
+    text = readme.README.read_text()
+    sections = {
+        part.partition("\n")[0].strip().strip("`"): HEAD + part.strip()
+        for part in readme.section(text, "figures").split(HEAD)[1:]
+    }
+    sections |= {name: _section(name, document, taken) for name, document in found.items()}
+    body = "\n\n".join(sections[name] for name in NAMES if name in sections)
+    readme.README.write_text(readme.replaced(text, "figures", body))
 
 
-def _table(name: str, document: dict[str, Any]) -> str:
-    lines = [f"`python -m benchmarks.{name}`", "", "| | |", "|---|---|"]
-    lines += [f"| {row['name']} | {row['value']:.4g} {row['unit']} |" for row in document["rows"][:SHOWN]]
-    lines += [f"| **{key}** | **{value:.3g}x** |" for key, value in document["ratios"].items()]
-    return "\n".join(lines)
+def _section(name: str, document: dict[str, Any], taken: str) -> str:
+    head = f"{HEAD}`{name}`\n\n`python -m benchmarks.{name}`, {document['seconds']:.0f} s, {taken}."
+    if "failed" in document:
+        return f"{head} It failed: {document['failed']}"
+    return f"{head}\n\n{tables.markdown(tables.of(name, document))}"
 
 
 if __name__ == "__main__":

@@ -3,15 +3,17 @@
 Ours are the two bundles that `toolkit deploy` makes of one model (digests checked, validation, metrics and capture on,
 behind Mangum): with onnxruntime, and compiled. Beside each its floor, the same model with nothing around it
 (`packaging.measure`), and FastAPI + Mangum + onnxruntime as people zip it: the wheels as they are, without bytecode.
-Variants take turns, the page cache is warm for all, every answer is compared. Wall clock is what a user waits; CPU says
-the same with less noise. Below that: what a row costs in either runtime, and at how many rows they cross.
+Variants take turns, the page cache is warm for all, every answer is compared. A third bundle of ours has no model: it
+asks the bucket (here a folder) for what the endpoint's journal names, and checks who signed it. Wall clock is what a
+user waits; CPU says the same with less noise. Below that: what a row costs in either runtime, and at how many rows they
+cross.
 
-Whole servers of others (`benchmarks.peers`, where it is there) join with `cold_start(folder) -> name -> seconds`.
+Whole servers of others, each in an environment of its own, join with a model of the same kind: seconds from the spawn
+to the first right answer over HTTP. Ours as a container's server is measured like them.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import statistics
 import subprocess
@@ -22,10 +24,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import Report, interleaved
+from benchmarks.apparatus import model, peers
+from benchmarks.apparatus.environments import Missing
+from benchmarks.apparatus.report import Report, interleaved, options
+from benchmarks.apparatus.servers import Running, Way
 
 ROUNDS = 9
+PEER_ROUNDS = 3
 ONNX, COMPILED = "ours, onnxruntime", "ours, compiled"
+BUCKET = "ours, onnxruntime, model from the bucket"
 FLOOR_ONNX, FLOOR_COMPILED = "floor: numpy + onnxruntime", "floor: the model's tables alone"
 USUAL = "usual: FastAPI + Mangum + onnxruntime"
 BATCHES = (1, 5, 20, 100, 1000)
@@ -49,69 +56,96 @@ handler = Mangum(app)
 """
 
 
-def main(argv: list[str]) -> None:
-    report = Report(f"Cold start, spawn to first correct answer (median of {ROUNDS}, alternating)")
+def main(argv: list[str] | None = None) -> None:
+    asked = options(__doc__, argv)
+    rounds, peer_rounds = (2, 1) if asked.quick else (ROUNDS, PEER_ROUNDS)
+    report = Report("cold_start", f"Cold start, spawn to first correct answer (median of {rounds}, alternating)")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        bundles, environment = _bundles(folder)
-        starts = _starts(folder, bundles, environment)
+        bundles, environments = _bundles(folder)
+        starts = _starts(folder, bundles, environments, rounds)
         for variant, found in starts.items():
-            report.add(variant, statistics.median(found["wall"]) * 1000, "ms")
-        for variant, found in starts.items():
-            report.add(f"{variant}, CPU", statistics.median(found["cpu"]) * 1000, "ms")
+            report.add(f"{variant}: first answer", statistics.median(found["wall"]) * 1000, "ms")
+            report.add(f"{variant}: CPU", statistics.median(found["cpu"]) * 1000, "ms")
         for variant, path in bundles.items():
-            report.add(f"{variant}, zip", path.stat().st_size / 1e6, "MB")
-        _ratios(report, starts, _peers(report, folder))
-        _crossover(report, folder)
-    report.show(argv)
+            report.add(f"{variant}: zip", path.stat().st_size / 1e6, "MB")
+        _ratios(report, starts, _servers(report, folder / "peers", peer_rounds))
+        _crossover(report, folder, 1 if asked.quick else 5)
+    report.show(asked)
 
 
-def _ratios(report: Report, starts: dict[str, Any], peers: dict[str, float]) -> None:
+def _ratios(report: Report, starts: dict[str, Any], servers: dict[str, float]) -> None:
     wall = {variant: statistics.median(found["wall"]) for variant, found in starts.items()}
     cpu = {variant: statistics.median(found["cpu"]) for variant, found in starts.items()}
     report.ratio("ours_over_floor", wall[ONNX] / wall[FLOOR_ONNX])
     report.ratio("compiled_over_floor", wall[COMPILED] / wall[FLOOR_COMPILED])
     report.ratio("ours_over_floor_cpu", cpu[ONNX] / cpu[FLOOR_ONNX])
     report.ratio("compiled_over_floor_cpu", cpu[COMPILED] / cpu[FLOOR_COMPILED])
+    report.ratio("bucket_over_ours_cpu", cpu[BUCKET] / cpu[ONNX])
     report.ratio("usual_over_ours", wall[USUAL] / wall[ONNX])
     report.ratio("usual_over_compiled", wall[USUAL] / wall[COMPILED])
     report.ratio("ours_over_compiled", wall[ONNX] / wall[COMPILED])
-    for name, seconds in peers.items():
+    for name, seconds in servers.items():
         report.ratio(f"{name}_over_ours", seconds / wall[ONNX])
         report.ratio(f"{name}_over_compiled", seconds / wall[COMPILED])
 
 
-def _peers(report: Report, folder: Path) -> dict[str, float]:
-    if importlib.util.find_spec("benchmarks.peers") is None:
-        return {}
-    measured: Callable[[Path], dict[str, float]] | None
-    measured = getattr(importlib.import_module("benchmarks.peers"), "cold_start", None)
-    found = measured(folder) if measured else {}
-    for name, seconds in found.items():
-        report.add(name, seconds * 1000, "ms")
+def _servers(report: Report, folder: Path, rounds: int) -> dict[str, float]:
+    """Seconds of the peers' servers by name, medians; ours is only a row. What cannot be measured is a row as well."""
+    folder.mkdir()
+    digest, rows = model.write(folder)
+    environment = model.environment(folder, digest)
+    ours = peers.our_ways(peers.ours(folder, environment))[0]
+    found: dict[str, float] = {}
+    makers: dict[str, Callable[[], Way]] = {"ours, a container's server": lambda: ours}
+    for name in (*peers.PINNED, *peers.HERE):
+        makers[name] = lambda name=name: peers.peer(name, folder, environment)  # type: ignore[misc]
+    for name, make in makers.items():
+        title = f"{peers.title(name)}, its server" if name != "ours, a container's server" else name
+        try:
+            way = make()
+            times = [_first(way, rows[:1]) for _ in range(rounds + 1)][1:]  # the first fills the page cache
+        except Missing as error:
+            report.missing(title, error)
+            continue
+        seconds = report.add(f"{title}: first answer", statistics.median(times) * 1000, "ms") / 1000
+        if way is not ours:
+            found[name] = seconds
     return found
 
 
-def _bundles(folder: Path) -> tuple[dict[str, Path], dict[str, str]]:
-    """The two zips of one model, and the environment of their function."""
-    import msgspec
+def _first(way: Way, rows: model.Rows) -> float:
+    running = Running(way.server)
+    try:
+        return running.first(way, rows)
+    finally:
+        running.stop()
 
+
+def _bundles(folder: Path) -> tuple[dict[str, Path], dict[str, dict[str, str]]]:
+    """The zips of one model, and the environments of their functions."""
     from toolkit.bootstrap import open_context
-    from toolkit.domain.specs import FunctionSpec
-    from toolkit.lifecycle import deploy, promote, train
+    from toolkit.lifecycle import deploy, find, keys, naming, promote, sign, train
 
     _project(folder)
-    ctx = open_context(folder)
+    ours = f"trust.private={folder / 'keys'}"
+    ctx = open_context(folder, overrides=[ours])
     promote.run(ctx, train.run(ctx).version)
-    found, environment = {}, {}
-    for variant, runtime in ((ONNX, "onnxruntime"), (COMPILED, "compiled")):
-        plan = deploy.plan(open_context(folder, overrides=[f"serve.runtime={runtime}"]))
-        zipped = next(a.payload["path"] for a in plan.actions if a.kind == "bundle" and "inference" in a.why)
-        found[variant] = folder / f"{runtime}.zip"
-        found[variant].write_bytes(Path(zipped).read_bytes())
-        spec = next(a.payload for a in plan.actions if a.kind == "function" and a.name.endswith("inference"))
-        environment = dict(msgspec.convert(spec, FunctionSpec).environment)
-    return found, environment
+    keys.create(ctx)
+    signed = find.version(ctx, "champion")
+    sign.model(ctx, signed)
+    variants = {
+        ONNX: ("onnxruntime", "baked"), COMPILED: ("compiled", "baked"), BUCKET: ("onnxruntime", "bucket"),
+    }  # fmt: skip
+    found, environments = {}, {}
+    for variant, (runtime, source) in variants.items():
+        ctx = open_context(folder, overrides=[ours, f"serve.runtime={runtime}", f"serve.model={source}"])
+        wanted = deploy._wanted(ctx, signed.version)
+        found[variant] = folder / f"{runtime}-{source}.zip"
+        found[variant].write_bytes(wanted.bundle.path.read_bytes())
+        environments[variant] = dict(wanted.inference.environment)
+    naming.releases(ctx).record(deploy._release(ctx, wanted, "", "", "benchmark"), op="benchmark")
+    return found, environments
 
 
 def _project(folder: Path) -> None:
@@ -127,7 +161,9 @@ def _project(folder: Path) -> None:
     )
 
 
-def _starts(folder: Path, bundles: dict[str, Path], environment: dict[str, str]) -> dict[str, Any]:
+def _starts(
+    folder: Path, bundles: dict[str, Path], environments: dict[str, dict[str, str]], rounds: int
+) -> dict[str, Any]:
     """CPU and wall seconds of each start, by variant. Every variant gives the same answer, or this fails."""
     from toolkit.packaging import measure
 
@@ -141,9 +177,10 @@ def _starts(folder: Path, bundles: dict[str, Path], environment: dict[str, str])
     roots[USUAL] = _usual(folder / "usual", (roots[ONNX] / "model" / "model.onnx").read_bytes())
     request = {
         "roots": {variant: str(root) for variant, root in roots.items()},
-        "environment": measure.quiet(environment),
+        "environment": measure.quiet(environments[ONNX]),
+        "environments": {variant: measure.quiet(own) for variant, own in environments.items()},
         "event": measure.event(measure.sample(roots[ONNX])),
-        "rounds": ROUNDS,
+        "rounds": rounds,
     }
     command = [sys.executable, "-m", "toolkit.execution.cold"]
     done = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, check=True)
@@ -178,7 +215,7 @@ def _usual(root: Path, model: bytes) -> Path:
     return root
 
 
-def _crossover(report: Report, folder: Path) -> None:
+def _crossover(report: Report, folder: Path, rounds: int) -> None:
     """What the two runtimes take for a batch, without anything around them."""
     from toolkit.domain import digest
     from toolkit.serving.model import Model, load
@@ -186,8 +223,8 @@ def _crossover(report: Report, folder: Path) -> None:
     def loaded(root: Path) -> Model:
         return load(root / "model", digest.of_file(root / "model" / "manifest.json"))
 
-    tables, graph = loaded(folder / "compiled"), loaded(folder / "onnxruntime")
-    rows = json.loads((folder / "compiled" / "model" / "sample").read_bytes())
+    tables, graph = loaded(folder / "compiled-baked"), loaded(folder / "onnxruntime-baked")
+    rows = json.loads((folder / "compiled-baked" / "model" / "sample").read_bytes())
     for count in BATCHES:
         asked = (rows * count)[:count]
         columns = [[row[f.name] for row in asked] for f in tables.signature.features]
@@ -196,11 +233,11 @@ def _crossover(report: Report, folder: Path) -> None:
             name: lambda model=model: [model.answer(columns, count) for _ in range(repeats)]  # noqa: B023
             for name, model in (("compiled", tables), ("onnxruntime", graph))
         }
-        found = interleaved(works, 5)  # type: ignore[arg-type]
+        found = interleaved(works, rounds)  # type: ignore[arg-type]
         for name, seconds in found.items():
-            report.add(f"{name} alone, {count} rows", seconds / repeats * 1e6, "us")
+            report.add(f"{name} alone: {count} rows", seconds / repeats * 1e6, "us")
         report.ratio(f"compiled_over_onnxruntime_{count}_rows", found["compiled"] / found["onnxruntime"])
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

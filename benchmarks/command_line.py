@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
-from benchmarks.report import Report, interleaved, python
+from benchmarks.apparatus.report import Report, interleaved, options, python
 
 
-def main(argv: list[str]) -> None:
-    report = Report("Command-line start (whole process, median of 10)")
+def main(argv: list[str] | None = None) -> None:
+    asked = options(__doc__, argv)
+    rounds = 2 if asked.quick else 10
+    report = Report("command_line", f"Command-line start (whole process, median of {rounds})")
     found = interleaved(
         {
             "python -c pass": python("-c", "pass"),
@@ -17,13 +17,13 @@ def main(argv: list[str]) -> None:
             "python -c 'import sklearn'": python("-c", "import sklearn"),
             "python -c 'import fastapi'": python("-c", "import fastapi"),
         },
-        rounds=10,
+        rounds=rounds,
     )
     for name, seconds in found.items():
         report.add(name, seconds * 1000, "ms")
-    report.ratio("toolkit version over a bare interpreter", found["toolkit version"] / found["python -c pass"])
-    report.show(argv)
+    report.ratio("version_over_bare_interpreter", found["toolkit version"] / found["python -c pass"])
+    report.show(asked)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

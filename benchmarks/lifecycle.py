@@ -6,11 +6,10 @@ profile and registration around it. Everything runs on the local target in a tem
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.report import Report, interleaved, python, timed
+from benchmarks.apparatus.report import Report, interleaved, options, python, timed
 
 TRAIN = """
 from sklearn.linear_model import LogisticRegression
@@ -19,21 +18,23 @@ def train(data, params):
     return LogisticRegression(max_iter=params.get("steps", 1)).fit(data.X, data.y)
 """
 CONFIG = '[project]\nname = "bench"\n[data]\nsource = "rows.csv"\nlabel = "y"\n'
+ROWS = "a,b,y\n" + "".join(f"{i % 17},{i * 7 % 23},{i % 2}\n" for i in range(200))
 
 
-def main(argv: list[str]) -> None:
-    report = Report("The lifecycle around a trivial step (local target)")
+def main(argv: list[str] | None = None) -> None:
+    asked = options(__doc__, argv)
+    report = Report("lifecycle", "The lifecycle around a trivial step (local target)")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "train.py").write_text(TRAIN.strip() + "\n")
         (folder / "toolkit.toml").write_text(CONFIG)
-        (folder / "rows.csv").write_text("a,b,y\n" + "".join(f"{i % 17},{i * 7 % 23},{i % 2}\n" for i in range(200)))
-        _jobs(report, folder)
+        (folder / "rows.csv").write_text(ROWS)
+        _jobs(report, folder, 1 if asked.quick else 5)
         _steps(report, folder)
-    report.show(argv)
+    report.show(asked)
 
 
-def _jobs(report: Report, folder: Path) -> None:
+def _jobs(report: Report, folder: Path, rounds: int) -> None:
     """A job that does nothing, beside an interpreter that does nothing."""
     from toolkit.bootstrap import open_context
     from toolkit.domain.specs import JobSpec
@@ -45,10 +46,12 @@ def _jobs(report: Report, folder: Path) -> None:
         for _ in jobs.logs(done.id, follow=True):
             pass
 
-    found = interleaved({"python -c 'import this'": python("-c", "import this"), "a job of the same": job}, rounds=5)
+    found = interleaved(
+        {"python -c 'import this'": python("-c", "import this"), "a job of the same": job}, rounds=rounds
+    )
     for name, seconds in found.items():
         report.add(name, seconds * 1000, "ms")
-    report.ratio("job over a bare interpreter", found["a job of the same"] / found["python -c 'import this'"])
+    report.ratio("job_over_bare_interpreter", found["a job of the same"] / found["python -c 'import this'"])
 
 
 def _steps(report: Report, folder: Path) -> None:
@@ -72,8 +75,8 @@ def _steps(report: Report, folder: Path) -> None:
         report.add("toolkit drift", timed(lambda: monitor.run(ctx)) * 1000, "ms")
     finally:
         destroy.run(ctx)
-    report.ratio("trivial train over importing its libraries", first / sklearn)
+    report.ratio("trivial_train_over_importing_its_libraries", first / sklearn)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

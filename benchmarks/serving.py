@@ -1,9 +1,13 @@
-"""One prediction: our application beside FastAPI with pydantic and onnxruntime, as people write it, in one run.
+"""Answers of a warm server: ours beside the ones people use, one model in all of them, in one run.
 
-Same model (HistGradientBoosting, 100 trees, 30 features), same uvicorn, one worker, one client on loopback. Ours has
-validation, capture, metrics and ids on; theirs has validation. Requests to the two alternate in blocks, so that a noisy
-machine is noisy for all. Needs uvicorn; with httptools and uvloop installed it uses them, without them its own share of
-a request is several times that of either application.
+The model is HistGradientBoosting, 100 trees, 30 features; one worker everywhere, clients on loopback. Ours is the
+container's own start with validation, digest checks, capture and metrics on; FastAPI is as people write it, with
+pydantic; mlflow, BentoML and MLServer run in environments of their own (several GB and minutes the first time).
+Requests alternate in blocks, so that a noisy machine is noisy for all. CPU is that of the server's whole tree of
+processes, which is what a host bills. Throughput and p99 are of two clients that each ask again once they are answered.
+
+Where a ratio has rows in its name, ours is the quickest of our JSON bodies. "Predict alone" is our model on arrays in
+memory, without a server. In a function, a bare handler reads the JSON, predicts and writes JSON, nothing more.
 """
 
 from __future__ import annotations
@@ -12,55 +16,28 @@ import asyncio
 import importlib
 import json
 import os
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import Report
+from benchmarks.apparatus import model, peers
+from benchmarks.apparatus.environments import Missing
+from benchmarks.apparatus.model import Rows
+from benchmarks.apparatus.report import Report, options
+from benchmarks.apparatus.servers import Running, Way
 
-FEATURES = 30
-BLOCKS = 12
-CONTAINER = ("--http", "toolkit.serving.connection:Connection", "--no-proxy-headers")  # as `serve.py` of an image
-REQUESTS = {1: 250, 100: 60}
-
-PEER = """
-import os
-import numpy as np
-import onnxruntime as ort
-from fastapi import FastAPI
-from pydantic import BaseModel
-
-options = ort.SessionOptions()
-options.intra_op_num_threads = 1
-session = ort.InferenceSession(os.environ["PEER_MODEL"], options)
-application = FastAPI()
-
-
-class Record(BaseModel):
-    {fields}
-
-
-class Body(BaseModel):
-    records: list[Record]
-
-
-@application.post("/predict")
-async def predict(body: Body) -> dict:
-    rows = np.array([list(dict(record).values()) for record in body.records], dtype=np.float32)
-    labels, probabilities = session.run(None, {{"x": rows}})
-    return {{
-        "predictions": [
-            {{"label": str(label), "probabilities": dict(zip(("0", "1"), shares))}}
-            for label, shares in zip(labels.tolist(), probabilities.tolist())
-        ]
-    }}
-"""
+BLOCKS = 6
+REQUESTS = {1: 150, 100: 30, 10_000: 3}  # of each way in a block
+TOGETHER = 2000  # requests of two clients, and at most
+TOGETHER_SECONDS = 3.0
+CALLS = 250  # in process, in a block
+ONE_ROW_ONLY = ("ours, any uvicorn", "a server that does nothing")
+MANY_ROWS_ONLY = ("ours, V2 tensors in JSON", "ours, raw V2 tensors")
 NOTHING = """
 async def application(scope, receive, send):
     if scope["type"] == "http":
@@ -70,143 +47,202 @@ async def application(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"{}"})
 """
-OURS = "from toolkit.entry import inference\napplication = inference.application()\n"
 
 
-def main(argv: list[str]) -> None:
-    report = Report("One prediction request, 30 features, gradient boosted trees (p50 of interleaved blocks)")
+def main(argv: list[str] | None = None) -> None:
+    asked = options(__doc__, argv)
+    if asked.quick:
+        globals().update(BLOCKS=2, REQUESTS={1: 20, 100: 5, 10_000: 1}, TOGETHER=50, CALLS=20)
+    report = Report("serving", "Answers of warm servers, one model (30 features, gradient boosted trees)")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        digest, rows = _models(folder)
-        environment = _environment(folder, digest)
-        bodies = {n: json.dumps({"records": rows[:n]}).encode() for n in REQUESTS}
-        _in_process(report, folder, environment, bodies[1])
-        _in_lambda(report, folder, bodies[1])
-        _over_uvicorn(report, folder, environment, bodies)
-    report.show(argv)
+        digest, given = model.write(folder)
+        rows = (given * (max(REQUESTS) // len(given) + 1))[: max(REQUESTS)]
+        environment = model.environment(folder, digest)
+        _servers(report, folder, environment, rows)
+        _in_process(report, folder, environment, rows[0])
+    report.show(asked)
 
 
-def _models(folder: Path) -> tuple[str, list[dict[str, float]]]:
-    """Write both spellings of one model and return (digest of ours, 100 rows)."""
-    import joblib
-    import numpy as np
-    import pandas as pd
-    import skl2onnx
-    from skl2onnx.common.data_types import FloatTensorType
-    from sklearn.datasets import load_breast_cancer
-    from sklearn.ensemble import HistGradientBoostingClassifier
+def _servers(report: Report, folder: Path, environment: dict[str, str], rows: Rows) -> None:
+    with ExitStack() as stack:
+        running, ways = _started(report, folder, environment, rows, stack)
+        for count, requests in REQUESTS.items():
+            _compared(report, running, ways, rows[:count], requests)
+        _two_clients(report, running, ways, rows[:1])
+        _beside_predict(report, folder, running, ways, rows)
 
-    from toolkit.domain import codec
-    from toolkit.domain import digest as digests
-    from toolkit.domain.records import Feature, ModelManifest, Signature, Split
-    from toolkit.models.export import to_onnx
-    from toolkit.quality.baseline import build_baseline
 
-    x, y = load_breast_cancer(return_X_y=True)
-    x = x.astype(np.float32)
-    names = [f"x{i}" for i in range(FEATURES)]
-    frame = pd.DataFrame(x, columns=names)
-    trees = HistGradientBoostingClassifier(max_iter=100, random_state=0)
-    features = tuple(Feature(name=name, dtype="float64") for name in names)
-    trees = trees.fit(frame, y)
-    ours = to_onnx(trees, features, ("0", "1"))
-    matrix = [("x", FloatTensorType([None, FEATURES]))]
-    theirs = skl2onnx.to_onnx(trees, initial_types=matrix, options={id(trees): {"zipmap": False}}).SerializeToString()
-    signature = Signature(task="binary", features=features, label="y", classes=("0", "1"), label_dtype="int64")
-    scores = trees.predict_proba(frame)[:, 1]
-    columns = {name: frame[name].tolist() for name in names}
-    baseline = build_baseline(columns, features, scores.tolist(), [str(v) for v in y], "binary", ("0", "1"))
-    files = {"model.onnx": ours, "profile": baseline.to_bytes()}
-    manifest = codec.encode(
-        ModelManifest(
-            model="bench", signature=signature, files={n: digests.of_bytes(d) for n, d in files.items()},
-            sizes={n: len(d) for n, d in files.items()}, metrics={}, dataset="bench", dataset_version="0", code="0",
-            split=Split(),
-        )
-    )  # fmt: skip
-    (folder / "model").mkdir()
-    for name, data in {"manifest.json": manifest, **files}.items():
-        (folder / "model" / name).write_bytes(data)
-    (folder / "peer.onnx").write_bytes(theirs)
-    joblib.dump(trees, folder / "model.joblib")
-    (folder / "ours.py").write_text(OURS)
+def _started(
+    report: Report, folder: Path, environment: dict[str, str], rows: Rows, stack: ExitStack
+) -> tuple[dict[str, Running], list[Way]]:
+    """Every server that answers rightly, by name, and the ways to ask them; ours first."""
     (folder / "nothing.py").write_text(NOTHING)
-    (folder / "peer.py").write_text(PEER.format(fields="\n    ".join(f"{name}: float" for name in names)))
-    return digests.of_bytes(manifest), [dict(zip(names, row, strict=True)) for row in x[:100].astype(float).tolist()]
+    ways = peers.our_ways(peers.ours(folder, environment))
+    plain = peers.uvicorn("ours, any uvicorn", "app", folder, environment)
+    nothing = peers.uvicorn("a server that does nothing", "nothing", folder, environment)
+    ways.append(Way(plain.name, plain, ways[0].request, b'"predictions"'))
+    ways.append(Way(nothing.name, nothing, ways[0].request, b"{}"))
+    for name in (*peers.HERE, *peers.PINNED):
+        try:
+            ways.append(peers.peer(name, folder, environment))
+        except Missing as error:
+            report.missing(peers.title(name), error)
+    running: dict[str, Running] = {}
+    for way in list(ways):
+        if way.server.name in running:
+            continue
+        server = Running(way.server)
+        stack.callback(server.stop)
+        try:
+            server.first(way, rows[:1])
+            running[way.server.name] = server
+        except Missing as error:
+            report.missing(_title(way), error)
+            ways.remove(way)
+    return running, ways
 
 
-def _environment(folder: Path, digest: str) -> dict[str, str]:
-    store = {"provider": "local", "settings": {"store": str(folder / "store")}}
-    runtime = {
-        "project": "bench", "target": "dev", "endpoint": "bench", "model": "bench", "model_version": 1,
-        "model_digest": digest, "ports": {"store": store}, "values": {"auth": {"mode": "public"}},
-    }  # fmt: skip
-    checkout = str(Path(__file__).parents[1])
-    return {
-        "TOOLKIT_RUNTIME": json.dumps(runtime),
-        "LAMBDA_TASK_ROOT": str(folder),
-        "PEER_MODEL": str(folder / "peer.onnx"),
-        "PYTHONPATH": os.pathsep.join([str(folder), checkout]),
-        "PYTHONUNBUFFERED": "1",
+def _compared(report: Report, running: dict[str, Running], ways: list[Way], rows: Rows, requests: int) -> None:
+    count = len(rows)
+    unfit = MANY_ROWS_ONLY if count == 1 else ONE_ROW_ONLY
+    questions = {way.name: way.request(rows) for way in ways if way.name not in unfit}
+    times: dict[str, list[float]] = {name: [] for name in questions}
+    cpu = dict.fromkeys(questions, 0.0)
+    for block in range(BLOCKS + 1):
+        for way in [way for way in ways if way.name in questions]:
+            try:
+                spent, used = _block(running[way.server.name], questions[way.name], requests)
+            except (Missing, OSError) as error:
+                report.missing(f"{_title(way)}, {count:,} rows", error)
+                del questions[way.name], times[way.name]
+                continue
+            if block:
+                times[way.name] += spent
+                cpu[way.name] += used
+    label = f"{count:,} row{'s' if count > 1 else ''}"
+    middle = {name: statistics.median(values) for name, values in times.items()}
+    titles = {way.name: _title(way) for way in ways}
+    for name, values in times.items():
+        report.add(f"{titles[name]}: {label}, p50", middle[name] * 1e3, "ms")
+        if count == 1:
+            report.add(f"{titles[name]}: {label}, p99", statistics.quantiles(values, n=100)[98] * 1e3, "ms")
+        report.add(f"{titles[name]}: {label}, CPU", cpu[name] / (BLOCKS * requests) * 1e3, "ms")
+    suffix = "" if count == 1 else f"_{count}_rows"
+    own = [name for name in middle if name.startswith("ours") and name not in (*ONE_ROW_ONLY, "ours, raw V2 tensors")]
+    best = min(own, key=middle.__getitem__)
+    for name in (*peers.HERE, *peers.PINNED):
+        if name in middle:
+            report.ratio(f"{name}_over_ours{suffix}", middle[name] / middle[best])
+
+
+def _block(server: Running, request: bytes, requests: int) -> tuple[list[float], float]:
+    """(seconds of each request, CPU of all)."""
+    server.connect()
+    before, times = server.cpu(), []
+    for _ in range(requests):
+        started = time.perf_counter()
+        status, content = server.ask(request)
+        times.append(time.perf_counter() - started)
+        if status != 200:
+            raise Missing(f"{status} {content[:200]!r}")
+    return times, server.cpu() - before
+
+
+def _two_clients(report: Report, running: dict[str, Running], ways: list[Way], rows: Rows) -> None:
+    """Each server alone with its two clients; as many requests as it answers in a few seconds."""
+    a_second: dict[str, float] = {}
+    for way in ways:
+        if way.name in MANY_ROWS_ONLY:
+            continue
+        server, request = running[way.server.name], way.request(rows)
+        try:
+            _, taken = server.two_clients(request, 20)
+            count = int(min(TOGETHER, max(40, 20 * TOGETHER_SECONDS / taken)))
+            times, taken = server.two_clients(request, count)
+        except (Missing, OSError) as error:
+            report.missing(f"{_title(way)}, two clients", error)
+            continue
+        a_second[way.name] = len(times) / taken
+        report.add(f"{_title(way)}: two clients, p99", statistics.quantiles(times, n=100)[98] * 1e3, "ms")
+        report.add(f"{_title(way)}: two clients, throughput", a_second[way.name], "a second")
+    for name in (*peers.HERE, *peers.PINNED):
+        if name in a_second and "ours" in a_second:
+            report.ratio(f"ours_over_{name}_throughput", a_second["ours"] / a_second[name])
+
+
+def _beside_predict(report: Report, folder: Path, running: dict[str, Running], ways: list[Way], rows: Rows) -> None:
+    """The largest batch as raw tensors, and the model alone on the same numbers."""
+    import numpy as np
+
+    from toolkit.domain import digest
+    from toolkit.serving.model import load
+
+    raw = next((way for way in ways if way.name == "ours, raw V2 tensors"), None)
+    if raw is None:
+        return
+    loaded = load(folder / "model", digest.of_file(folder / "model" / "manifest.json"))
+    columns = list(np.asarray(rows, dtype=np.float32).T.copy())
+    server, request = running[raw.server.name], raw.request(rows)
+    server.connect()
+    times: dict[str, list[float]] = {"server": [], "alone": []}
+    works: dict[str, Callable[[], object]] = {
+        "server": lambda: server.ask(request),
+        "alone": lambda: loaded.answer(columns, len(rows)),
     }
+    for block in range(BLOCKS + 1):
+        for name, work in works.items():
+            for _ in range(5):
+                started = time.perf_counter()
+                work()
+                if block:
+                    times[name].append(time.perf_counter() - started)
+    served, alone = (statistics.median(values) for values in times.values())
+    report.add("predict alone, 10,000 rows in memory", alone * 1e3, "ms")
+    report.add("the same as raw tensors over HTTP", served * 1e3, "ms")
+    report.ratio("raw_tensors_over_predict_alone", served / alone)
 
 
-def _in_process(report: Report, folder: Path, environment: dict[str, str], body: bytes) -> None:
-    """The ASGI application called directly: what the application itself costs, without sockets."""
+def _title(way: Way) -> str:
+    return peers.title(way.name) if way.name in (*peers.HERE, *peers.PINNED) else way.name
+
+
+def _in_process(report: Report, folder: Path, environment: dict[str, str], row: list[float]) -> None:
+    """The ASGI applications called directly, then as functions."""
     os.environ.update(environment)
     sys.path.insert(0, str(folder))
-    ours, peer = importlib.import_module("ours"), importlib.import_module("peer")
-    apps = {"ours, in process": ours.application, "FastAPI + pydantic, in process": peer.application}
-    row = ours.application.validator.batch(body).row
+    ours, theirs = importlib.import_module("app").application, importlib.import_module("with_onnx").application
+    body = json.dumps(model.records([row])).encode()
+    validated = ours.validator.batch(body).row
 
     async def predict() -> None:
-        ours.application.model.answer_row(row)
+        ours.model.answer_row(validated)
 
-    calls = {name: _caller(app, body) for name, app in apps.items()}
-    found = asyncio.run(_blocks({**calls, "our model alone, in process": predict}, REQUESTS[1]))
+    calls = {"ours": _caller(ours, body), peers.title("fastapi_onnxruntime"): _caller(theirs, body)}
+    found = asyncio.run(_blocks({**calls, "our model alone": predict}))
     for name, seconds in found.items():
-        report.add(f"{name}, 1 row", seconds * 1e3, "ms")
-    mine, theirs, _ = found.values()
-    report.ratio("fastapi_over_ours_in_process_1_row", theirs / mine)
+        report.add(f"{name}, called in process, 1 row", seconds * 1e3, "ms")
+    mine, other, _ = found.values()
+    report.ratio("fastapi_over_ours_in_process", other / mine)
+    _in_lambda(report, folder, ours, body)
 
 
-def _in_lambda(report: Report, folder: Path, body: bytes) -> None:
+def _in_lambda(report: Report, folder: Path, application: Any, body: bytes) -> None:
     """What Mangum and the application add, a call, to a handler that only reads, predicts and writes JSON."""
-    import numpy as np
-    import onnxruntime as ort
     from mangum import Mangum
 
-    application = importlib.import_module("ours").application
     application.batching = None  # as in a function
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = ort.InferenceSession((folder / "model" / "model.onnx").read_bytes(), options)
-    names = [found.name for found in session.get_inputs()]
-    http = {"method": "POST", "path": "/predict", "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "bench"}
-    event = {
-        "version": "2.0", "routeKey": "$default", "rawPath": "/predict", "rawQueryString": "",
-        "headers": {"content-type": "application/json", "host": "localhost", "content-length": str(len(body))},
-        "requestContext": {"http": http, "stage": "$default", "requestId": "1", "domainName": "localhost"},
-        "body": body.decode(), "isBase64Encoded": False,
-    }  # fmt: skip
-
-    def bare(event: dict[str, Any], context: object) -> dict[str, Any]:
-        row = json.loads(event["body"])["records"][0]
-        found = session.run(None, {name: np.array([[row[name]]], dtype=np.float32) for name in names})
-        return {"statusCode": 200, "body": json.dumps({"label": found[0].tolist(), "p": found[1].tolist()})}
-
-    async def nothing(scope: Any, receive: Any, send: Any) -> None:
-        await receive()
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"{}"})
-
-    handlers = {"bare handler": bare, "Mangum + ours": Mangum(application, lifespan="off")}
-    handlers["Mangum alone"] = Mangum(nothing, lifespan="off")
-    handlers["ours alone"] = _without_mangum(application, body)
+    event = _event(body)
+    handlers: dict[str, Callable[..., Any]] = {
+        "a bare handler": _bare(folder),
+        "Mangum and ours": Mangum(application, lifespan="off"),
+        "Mangum around nothing": Mangum(_nothing, lifespan="off"),
+        "ours without Mangum": _without_mangum(application, body),
+    }
     times: dict[str, list[float]] = {name: [] for name in handlers}
-    for block in range(BLOCKS):
+    for block in range(2 * BLOCKS):
         for name, handler in handlers.items():
-            for _ in range(REQUESTS[1]):
+            for _ in range(CALLS):
                 started = time.perf_counter()
                 answer = handler(event, None)
                 if block:
@@ -215,8 +251,41 @@ def _in_lambda(report: Report, folder: Path, body: bytes) -> None:
     found = {name: statistics.median(values) for name, values in times.items()}
     for name, seconds in found.items():
         report.add(f"{name}, in a function, 1 row", seconds * 1e3, "ms")
-    report.add("ours over a bare handler, a call", (found["Mangum + ours"] - found["bare handler"]) * 1e3, "ms")
-    report.ratio("lambda_ours_over_bare", found["Mangum + ours"] / found["bare handler"])
+    more = found["Mangum and ours"] - found["a bare handler"]
+    report.add("Mangum and ours over a bare handler, a call", more * 1e3, "ms")
+
+
+def _event(body: bytes) -> dict[str, Any]:
+    http = {"method": "POST", "path": "/predict", "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "bench"}
+    return {
+        "version": "2.0", "routeKey": "$default", "rawPath": "/predict", "rawQueryString": "",
+        "headers": {"content-type": "application/json", "host": "localhost", "content-length": str(len(body))},
+        "requestContext": {"http": http, "stage": "$default", "requestId": "1", "domainName": "localhost"},
+        "body": body.decode(), "isBase64Encoded": False,
+    }  # fmt: skip
+
+
+def _bare(folder: Path) -> Callable[..., dict[str, Any]]:
+    import numpy as np
+    import onnxruntime as ort
+
+    chosen = ort.SessionOptions()
+    chosen.intra_op_num_threads = 1
+    session = ort.InferenceSession((folder / "model" / "model.onnx").read_bytes(), chosen)
+    names = [found.name for found in session.get_inputs()]
+
+    def bare(event: dict[str, Any], context: object) -> dict[str, Any]:
+        row = json.loads(event["body"])["records"][0]
+        found = session.run(None, {name: np.array([[row[name]]], dtype=np.float32) for name in names})
+        return {"statusCode": 200, "body": json.dumps({"label": found[0].tolist(), "p": found[1].tolist()})}
+
+    return bare
+
+
+async def _nothing(scope: Any, receive: Any, send: Any) -> None:
+    await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"{}"})
 
 
 def _without_mangum(app: Any, body: bytes) -> Callable[..., dict[str, int]]:
@@ -253,12 +322,12 @@ def _caller(app: Any, body: bytes) -> Callable[[], Awaitable[None]]:
     return call
 
 
-async def _blocks(calls: dict[str, Callable[[], Awaitable[None]]], requests: int) -> dict[str, float]:
+async def _blocks(calls: dict[str, Callable[[], Awaitable[None]]]) -> dict[str, float]:
     """Median seconds of a call of each, in alternating blocks; the first block is warm-up."""
     times: dict[str, list[float]] = {name: [] for name in calls}
-    for block in range(BLOCKS):
+    for block in range(2 * BLOCKS):
         for name, call in calls.items():
-            for _ in range(requests):
+            for _ in range(CALLS):
                 started = time.perf_counter()
                 await call()
                 if block:
@@ -266,75 +335,5 @@ async def _blocks(calls: dict[str, Callable[[], Awaitable[None]]], requests: int
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def _over_uvicorn(report: Report, folder: Path, environment: dict[str, str], bodies: dict[int, bytes]) -> None:
-    modules = {
-        "ours": "ours",
-        "ours, any uvicorn": "ours",
-        "FastAPI + pydantic": "peer",
-        "an application that does nothing": "nothing",
-    }
-    servers = {
-        name: Server(module, folder, environment, CONTAINER * (name == "ours")) for name, module in modules.items()
-    }
-    try:
-        for server in servers.values():
-            server.connect()
-        for rows, body in bodies.items():
-            calls = {name: server.caller(body) for name, server in servers.items()}
-            found = asyncio.run(_blocks(calls, REQUESTS[rows]))
-            for name, seconds in found.items():
-                report.add(f"{name}, uvicorn, {rows} row{'s' if rows > 1 else ''}", seconds * 1e3, "ms")
-            report.ratio(f"fastapi_over_ours_uvicorn_{rows}_rows", found["FastAPI + pydantic"] / found["ours"])
-    finally:
-        for server in servers.values():
-            server.stop()
-
-
-class Server:
-    """One uvicorn process and one kept-alive connection to it."""
-
-    def __init__(self, module: str, folder: Path, environment: dict[str, str], flags: Sequence[str] = ()) -> None:
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self.port = found.getsockname()[1]
-        command = [sys.executable, "-m", "uvicorn", f"{module}:application", "--host", "127.0.0.1"]
-        command += ["--port", str(self.port), "--log-level", "error", *flags]
-        self.process = subprocess.Popen(command, cwd=folder, env={**os.environ, **environment})
-        self.socket = socket.socket()
-
-    def connect(self) -> None:
-        until = time.monotonic() + 60
-        while True:
-            try:
-                self.socket = socket.create_connection(("127.0.0.1", self.port))
-                self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                return
-            except ConnectionError:
-                if time.monotonic() > until or self.process.poll() is not None:
-                    raise
-                time.sleep(0.05)
-
-    def caller(self, body: bytes) -> Callable[[], Awaitable[None]]:
-        lines = ["POST /predict HTTP/1.1", "host: x", "content-type: application/json", f"content-length: {len(body)}"]
-        request = "\r\n".join([*lines, "", ""]).encode() + body
-
-        async def call() -> None:
-            self.socket.sendall(request)
-            answer = self.socket.recv(65536)
-            assert answer.startswith(b"HTTP/1.1 200"), answer[:500]
-            head, _, rest = answer.partition(b"\r\n\r\n")
-            length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
-            missing = length - len(rest)
-            while missing > 0:
-                missing -= len(self.socket.recv(65536))
-
-        return call
-
-    def stop(self) -> None:
-        self.socket.close()
-        self.process.terminate()
-        self.process.wait(20)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
