@@ -7,6 +7,12 @@ import os
 import hypothesis
 import pytest
 
+from tests.adapters.aws.live import (
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_unconfigure,
+)
 from tests.house import collecting
 from tests.house.collecting import pytest_runtest_logreport, pytest_sessionfinish
 from tests.support import Shell
@@ -15,7 +21,10 @@ from tests.support import Shell
 hypothesis.settings.register_profile("gate", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("gate")
 
-__all__ = ["pytest_runtest_logreport", "pytest_sessionfinish"]
+__all__ = [
+    "pytest_addoption", "pytest_collection_modifyitems", "pytest_configure", "pytest_runtest_logreport",
+    "pytest_sessionfinish", "pytest_unconfigure",
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

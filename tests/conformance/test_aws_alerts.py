@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.adapters.aws import cloud
+from tests.adapters.aws import cloud, live
 from toolkit.adapters.aws import PROVIDER
 from toolkit.adapters.aws.alerts import SnsAlerts, open_alerts
 from toolkit.adapters.aws.client import client
@@ -17,18 +17,25 @@ ACCOUNT = "999988887777"
 
 
 class Topic:
-    """A topic with a queue behind it."""
+    """A topic with a queue behind it, in which topics may put what they are told."""
 
     def __init__(self) -> None:
-        name = f"alerts-{uuid4().hex[:8]}"
-        self._queues = client("sqs", cloud.REGION, cloud.address())
-        topics = client("sns", cloud.REGION, cloud.address())
-        self.arn: str = topics.create_topic(Name=name)["TopicArn"]
-        self._url = self._queues.create_queue(QueueName=name)["QueueUrl"]
+        name, tags = f"{cloud.begin()}-alerts-{uuid4().hex[:8]}", cloud.tags()
+        self._queues = client("sqs", cloud.region(), cloud.address())
+        topics = client("sns", cloud.region(), cloud.address())
+        listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+        self.arn: str = topics.create_topic(Name=name, Tags=listed)["TopicArn"]
+        self._url = self._queues.create_queue(QueueName=name, tags=tags)["QueueUrl"]
         asked = self._queues.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])
-        topics.subscribe(TopicArn=self.arn, Protocol="sqs", Endpoint=asked["Attributes"]["QueueArn"])
+        queue = asked["Attributes"]["QueueArn"]
+        policy = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"},
+                                 "Action": "sqs:SendMessage", "Resource": queue,
+                                 "Condition": {"ArnEquals": {"aws:SourceArn": self.arn}}}]}  # fmt: skip
+        self._queues.set_queue_attributes(QueueUrl=self._url, Attributes={"Policy": json.dumps(policy)})
+        topics.subscribe(TopicArn=self.arn, Protocol="sqs", Endpoint=queue)
 
     def received(self) -> list[str]:
+        live.settle()
         incidents = []
         while found := self._queues.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get("Messages"):
             incidents += [json.loads(json.loads(m["Body"])["Message"])["incident"] for m in found]
@@ -60,7 +67,7 @@ class TestAwsAlerts(AlertsSuite):
     def broken(self, topic: Topic, silent: str) -> Broken:
         missing, dead, never = (
             f"arn:aws:sns:{region}:{ACCOUNT}:{name}"
-            for region, name in ((cloud.REGION, "missing"), ("eu-west-2", "dead"), ("eu-west-3", "never"))
+            for region, name in ((cloud.region(), "missing"), ("eu-west-2", "dead"), ("eu-west-3", "never"))
         )
         where = {"eu-west-2": "http://127.0.0.1:9", "eu-west-3": silent}
         alerts = SnsAlerts(
@@ -68,5 +75,5 @@ class TestAwsAlerts(AlertsSuite):
             lambda region: client("sns", region, where.get(region, cloud.address()), retries=False),
             seconds=2.0,
         )
-        failing = frozenset(name for name in alerts.channels() if "alerts-" not in name)
+        failing = frozenset(name for name in alerts.channels() if "-alerts-" not in name)
         return Broken(alerts, failing, ACCOUNT, topic.received)

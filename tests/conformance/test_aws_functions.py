@@ -24,6 +24,7 @@ def settings() -> Settings:
 class TestAwsFunctions(FunctionsSuite):
     provider = PROVIDER
     fields: ClassVar = {"runtime": HERE}
+    begin: ClassVar = cloud.begin()
 
     @pytest.fixture
     def functions(self, settings: Settings) -> Functions:

@@ -1,8 +1,9 @@
 from collections.abc import Iterator
+from typing import ClassVar
 
 import pytest
 
-from tests.adapters.aws import operator_site
+from tests.adapters.aws import live, operator_site
 from toolkit.adapters.aws import PROVIDER
 from toolkit.adapters.aws.jobs import BatchJobs, open_jobs
 from toolkit.ports import Settings
@@ -20,6 +21,7 @@ def settings() -> Settings:
 @pytest.mark.slow
 class TestAwsJobs(JobsSuite):
     provider = PROVIDER
+    patience: ClassVar = live.JOB_SECONDS if live.session else JobsSuite.patience
 
     @pytest.fixture
     def jobs(self, settings: Settings) -> Iterator[Jobs]:

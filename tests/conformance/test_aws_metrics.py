@@ -1,6 +1,6 @@
 import pytest
 
-from tests.adapters.aws import cloud
+from tests.adapters.aws import cloud, live
 from toolkit.adapters.aws import PROVIDER
 from toolkit.adapters.aws.metrics import CloudWatchMetrics, open_metrics
 from toolkit.ports import Settings
@@ -12,6 +12,9 @@ _FITS: type[Metrics] = CloudWatchMetrics
 
 class TestAwsMetrics(MetricsSuite):
     provider = PROVIDER
+
+    def settle(self) -> None:
+        live.settle()
 
     @pytest.fixture
     def settings(self) -> Settings:

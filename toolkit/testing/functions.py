@@ -70,9 +70,10 @@ def answers(word: str) -> str:
 
 
 class Deploy:
-    """Publishes code under names of this case; `delete` removes all of it."""
+    """Publishes code under names of this case, which begin with `begin`; `delete` removes all of it."""
 
-    def __init__(self, functions: Functions, put_bundle: PutBundle, **fields: Any) -> None:
+    def __init__(self, functions: Functions, put_bundle: PutBundle, *, begin: str = "probe", **fields: Any) -> None:
+        self._begin = begin
         self._fields = fields
         self._functions = functions
         self._put_bundle = put_bundle
@@ -80,13 +81,14 @@ class Deploy:
         self._names: set[str] = set()
 
     def name(self, part: str = "fn") -> str:
-        found = f"probe-{self.case}-{part}"
+        found = f"{self._begin}-{self.case}-{part}"
         self._names.add(found)
         return found
 
     def spec(self, code: str, *, part: str = "fn", **fields: Any) -> FunctionSpec:
         digest, key = self._put_bundle({"app.py": textwrap.dedent(code).encode()})
-        values = {"timeout_seconds": 10, "tags": {"case": self.case}, **self._fields, **fields}
+        tags = {"managed-by": "toolkit", "case": self.case}
+        values = {"timeout_seconds": 10, "tags": tags, **self._fields, **fields}
         return FunctionSpec(name=self.name(part), bundle=digest, bundle_key=key, **values)
 
     def __call__(self, code: str, *, part: str = "fn", **fields: Any) -> str:
@@ -102,13 +104,15 @@ class Deploy:
 
 class FunctionsSuite(Suite):
     """Give the fixtures `functions` and `put_bundle`: files -> (digest, store key) of a zip in the store. `fields` are
-    those of every FunctionSpec that the provider under test needs otherwise than by default (the runtime, say)."""
+    those of every FunctionSpec that the provider under test needs otherwise than by default (the runtime, say); `begin`
+    is what the names of its functions begin with."""
 
     fields: ClassVar[dict[str, Any]] = {}
+    begin: ClassVar[str] = "probe"
 
     @pytest.fixture
     def deploy(self, functions: Functions, put_bundle: PutBundle) -> Iterator[Deploy]:
-        deploy = Deploy(functions, put_bundle, **self.fields)
+        deploy = Deploy(functions, put_bundle, begin=self.begin, **self.fields)
         yield deploy
         deploy.delete()
 

@@ -1,10 +1,14 @@
-"""moto over the wire for this process's tests: one server, a bucket or a folder of one's own for every case."""
+"""moto over the wire for this process's tests: one server, a bucket or a folder of one's own for every case.
+
+With `pytest --live` the same names give a folder of one's own in the bucket of a target on an account (see `live`).
+"""
 
 from __future__ import annotations
 
 import os
 from uuid import uuid4
 
+from tests.adapters.aws import live
 from toolkit.adapters.aws.client import client
 from toolkit.adapters.aws.emulator import COMMAND
 from toolkit.adapters.aws.operator.bootstrap import open_operator
@@ -24,9 +28,25 @@ ENVIRONMENT = {
 
 
 def address() -> str:
-    """Of the server, which is started when it is first asked for."""
+    """Of the server, which is started when it is first asked for; "" is AWS itself."""
+    if live.session is not None:
+        return ""
     clean()
     return shared(COMMAND)
+
+
+def region() -> str:
+    return live.session.region if live.session else REGION
+
+
+def begin() -> str:
+    """What the names of functions and topics have to begin with."""
+    return live.session.begin if live.session else "probe"
+
+
+def tags() -> dict[str, str]:
+    """Of what a test makes by itself."""
+    return live.session.tags if live.session else {"managed-by": "toolkit"}
 
 
 def clean() -> None:
@@ -38,6 +58,8 @@ def clean() -> None:
 
 def settings(**more: object) -> Settings:
     """Of a project of one's own on the server."""
+    if live.session is not None:
+        return live.session.settings(**more)
     where = {"region": REGION, "endpoint": address(), "services_endpoint": address()}
     context = {"project": f"p-{uuid4().hex[:12]}", "target": "test"}
     return AwsSettings.model_validate({**where, **more}, context=context).model_dump(mode="json")
@@ -45,6 +67,8 @@ def settings(**more: object) -> Settings:
 
 def bucket() -> Settings:
     """The settings with a new, empty bucket."""
+    if live.session is not None:
+        return live.session.settings()
     found = settings(bucket=f"bucket-{uuid4().hex[:12]}")
     make_bucket(found)
     return found
@@ -58,6 +82,8 @@ def make_bucket(found: Settings) -> None:
 
 def prepared() -> Settings:
     """The settings of a project for which an operator has made everything: bucket, roles, queues, groups."""
+    if live.session is not None:
+        return live.session.settings()
     found = settings(bucket=f"bucket-{uuid4().hex[:12]}")
     operator = open_operator(found, {"managed-by": "toolkit", "project": found["prefix"], "target": "test"})
     for action in operator.plan().changes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.adapters.aws import cloud
+from tests.adapters.aws import cloud, live
 from toolkit.adapters.aws.client import client
 from toolkit.adapters.aws.jobs import image_tag
 from toolkit.adapters.aws.names import Names
@@ -23,7 +23,8 @@ def service(settings: Settings, name: str) -> Any:
 def make(**more: object) -> Settings:
     """The settings of a new target with all that its jobs need."""
     settings = {**cloud.bucket(), **more}
-    prepare(settings)
+    if live.session is None:
+        prepare(settings)
     return settings
 
 

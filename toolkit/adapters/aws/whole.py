@@ -33,7 +33,7 @@ def _require_length(operation_model: Any, response_dict: Any, **_: Any) -> None:
     status, headers = response_dict["status_code"], response_dict["headers"]
     head = operation_model.http.get("method") == "HEAD"
     if status < 500 and status not in BODILESS and not head and not any(name in headers for name in LENGTHS):
-        if operation_model.has_streaming_output:
+        if hasattr(response_dict["body"], "close"):  # a stream, as only successes are
             response_dict["body"].close()
         response_dict["status_code"], response_dict["body"] = BROKEN, b""
 
