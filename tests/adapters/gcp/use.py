@@ -12,6 +12,7 @@ from toolkit.adapters.gcp.alerts import HOST as PUBSUB
 from toolkit.adapters.gcp.alerts import open_alerts
 from toolkit.adapters.gcp.client import Api
 from toolkit.adapters.gcp.functions import open_functions
+from toolkit.adapters.gcp.jobs import open_jobs
 from toolkit.adapters.gcp.metrics import open_metrics
 from toolkit.adapters.gcp.secrets import open_secrets
 from toolkit.adapters.gcp.store import open_store
@@ -19,6 +20,7 @@ from toolkit.domain import times
 from toolkit.domain.specs import Alert, FunctionSpec, HttpRequest, MetricPoint
 from toolkit.ports import Settings
 from toolkit.testing.functions import bundle_into
+from toolkit.testing.jobs import probe
 
 CODE = b"import os\ndef handler(event, context):\n    return {'statusCode': 200, 'body': os.environ['N']}\n"
 
@@ -26,7 +28,7 @@ HOSTS = {
     "secretmanager.googleapis.com", "pubsub.googleapis.com", "logging.googleapis.com", "monitoring.googleapis.com",
     "run.googleapis.com", "iamcredentials.googleapis.com", "cloudtasks.googleapis.com",
 }  # fmt: skip
-METHODS = 25
+METHODS = 32
 
 
 def every_port() -> None:
@@ -42,6 +44,7 @@ def every_port() -> None:
     assert list(secrets.list()) == ["name"]
     secrets.delete("name")
     _functions()
+    _jobs()
 
 
 def _functions() -> None:
@@ -65,6 +68,17 @@ def _functions() -> None:
     gone = msgspec.structs.replace(specs[0], name=f"{name}-gone")
     functions.publish(gone)
     functions.delete(gone.name)  # the other stays, to be spoiled
+
+
+def _jobs() -> None:
+    jobs = open_jobs(google.settings())
+    names = [jobs.submit(probe(*does, retries=1, array=2, environment={"A": "b"}, tags={"a": "b"})).name
+             for does in (("exit=1",), ("sleep=30",))]  # fmt: skip
+    jobs.cancel(names[1])
+    list(jobs.logs(names[0], follow=True))
+    assert [status.state for status in jobs.list({"a": "b"})] == ["cancelled", "failed"]
+    for name in names:
+        jobs.delete(name)
 
 
 def _alerts(settings: Settings) -> None:

@@ -20,6 +20,7 @@ PROVIDER = Provider(
     title="Google Cloud",
     ports={
         "store": "toolkit.adapters.gcp.store:open_store",
+        "jobs": "toolkit.adapters.gcp.jobs:open_jobs",
         "functions": "toolkit.adapters.gcp.functions:open_functions",
         "secrets": "toolkit.adapters.gcp.secrets:open_secrets",
         "alerts": "toolkit.adapters.gcp.alerts:open_alerts",
@@ -29,11 +30,13 @@ PROVIDER = Provider(
     claims=frozenset(
         {
             "store.read", "store.write", "store.create", "store.swap", "store.files", "store.uri",
+            "jobs.run", "jobs.cancel", "jobs.timeout", "jobs.memory", "jobs.retry", "jobs.array",
             "functions.http", "functions.event", "functions.versions", "functions.weights", "functions.timeout",
             "functions.memory", "functions.logs",
             "secrets.store", "alerts.publish", "metrics.record",
         }
     ),
+    job_image="toolkit.adapters.gcp.jobs:image",
     extra="gcp",
     emulators={"google": "toolkit.adapters.gcp.emulators:google"},
     # Cloud Run's own: a request over HTTP/1.1 and its answer, memory, time, one variable.

@@ -49,6 +49,13 @@ class Logging:
                 return
             body["pageToken"] = token
 
+    def last(self, wanted: str) -> str:
+        """The text of the newest entry, cut to 300 characters; "" where there is none."""
+        names = [f"projects/{self.project}"]
+        body = {"resourceNames": names, "filter": wanted, "orderBy": "timestamp desc", "pageSize": 1}
+        page = again(lambda: self._api.call("read the log", "POST", "entries:list", body), throttled)
+        return next((_text(entry).strip()[:300] for entry in page.get("entries", ())), "")
+
     def lines(self, wanted: str, source: Callable[[dict[str, Any]], str], after: str = "") -> Iterator[LogLine]:
         for entry in self.read(wanted, after):
             yield LogLine(

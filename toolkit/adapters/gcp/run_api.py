@@ -55,7 +55,7 @@ class Run:
         return given or self.names.account(role, self.project)
 
     def image(self, python: str) -> str:
-        """The image with this Python ("3.13")."""
+        """The image with this Python ("3.13"); "" for the one that runs the toolkit here."""
         given: str = self.settings["image"]
         where = f"{self.region}-docker.pkg.dev/{self.project}/{self.names.repository}"
         return given or f"{where}/job:{image_tag(python)}"

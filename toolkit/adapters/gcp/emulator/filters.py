@@ -15,7 +15,8 @@ from google.cloud.logging_v2 import types
 from toolkit.adapters.gcp.emulator.refused import invalid
 
 Test = Callable[[dict[str, Any]], bool]
-_TOKEN = re.compile(r'\s*(?:(\(|\))|(>=|<=|!=|=|>|<|:)|("(?:[^"\\]|\\.)*")|([\w./%-]+))')
+_TOKEN = re.compile(r'\s*(?:(\(|\))|(>=|<=|!=|=|>|<|:)|("(?:[^"\\]|\\.)*")|([\w./%-]+(?:"[^"]*")?))')
+_STEP = re.compile(r'"([^"]*)"|([^.]+)')  # of a path
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq, "!=": operator.ne, ">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le,
     ":": lambda found, wanted: wanted in found,
@@ -79,7 +80,7 @@ def _one(tokens: list[str]) -> tuple[Test, list[str]]:
 
 
 def _comparison(path: str, compare: Callable[[Any, Any], bool], wanted: str) -> Test:
-    steps = path.split(".")
+    steps = [quoted or plain for quoted, plain in _STEP.findall(path)]
     if steps[0] not in types.LogEntry.pb().DESCRIPTOR.fields_by_camelcase_name:
         raise invalid(f"Field not found: {path!r}.", "filter")
     value: Any = moment(wanted) if path == "timestamp" else wanted

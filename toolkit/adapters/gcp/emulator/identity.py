@@ -51,7 +51,9 @@ class Identity:
             if account not in self._servers:
                 self._servers[account] = HttpServer(0, lambda request: self.metadata(request, account))
                 self._servers[account].start()
-        return {"GCE_METADATA_HOST": f"127.0.0.1:{self._servers[account].port}"}
+        host = f"127.0.0.1:{self._servers[account].port}"
+        # Neither the wait for a machine of Google's own nor what the user of this one has logged in as.
+        return {"GCE_METADATA_HOST": host, "GCE_METADATA_IP": host, "CLOUDSDK_CONFIG": "/nonexistent"}
 
     def generate(self, request: Any, caller: str) -> Any:
         """IAM Credentials: an ID token of an account, for the project's own people."""

@@ -103,13 +103,17 @@ def methods(site: Site) -> dict[str, tuple[Method, ...]]:
 
 def _run(site: Site) -> tuple[Method, ...]:
     from google.cloud.run_v2 import types
+    from google.cloud.run_v2.services.executions.transports import rest_base as executions
+    from google.cloud.run_v2.services.jobs.transports import rest_base as jobs
     from google.cloud.run_v2.services.revisions.transports import rest_base as revisions
     from google.cloud.run_v2.services.services.transports import rest_base as services
+    from google.cloud.run_v2.services.tasks.transports import rest_base as tasks
     from google.iam.v1 import iam_policy_pb2
     from google.longrunning import operations_pb2
 
-    run = site.services
+    run, batch = site.services, site.jobs
     container = ("service.template.containers", "service.template.containers.image")
+    task = "job.template.template"
     return (
         *of_transport(
             services._BaseServicesRestTransport,
@@ -133,6 +137,29 @@ def _run(site: Site) -> tuple[Method, ...]:
                 "ListRevisions": (types.ListRevisionsRequest, run.revisions, ()),
                 "DeleteRevision": (types.DeleteRevisionRequest, run.delete_revision, ()),
             },
+        ),
+        *of_transport(
+            jobs._BaseJobsRestTransport,
+            {
+                "CreateJob": (
+                    types.CreateJobRequest,
+                    batch.create,
+                    ("job_id", "job", "job.template", task, f"{task}.containers", f"{task}.containers.image"),
+                ),
+                "GetJob": (types.GetJobRequest, batch.get, ()),
+                "ListJobs": (types.ListJobsRequest, batch.list, ()),
+                "DeleteJob": (types.DeleteJobRequest, batch.delete, ()),
+            },
+        ),
+        *of_transport(
+            executions._BaseExecutionsRestTransport,
+            {
+                "GetExecution": (types.GetExecutionRequest, batch.execution, ()),
+                "CancelExecution": (types.CancelExecutionRequest, batch.cancel, ()),
+            },
+        ),
+        *of_transport(
+            tasks._BaseTasksRestTransport, {"ListTasks": (types.ListTasksRequest, batch.tasks, ())}
         ),
     )  # fmt: skip
 

@@ -81,6 +81,21 @@ def template(service: str, given: Any) -> None:
         raise Refused("RESOURCE_EXHAUSTED", "Quota violated: MaxInstancesLimitPerRegion requested, at most 100")
 
 
+def job(job_id: str, given: Any) -> None:
+    """Of a job that is to be made and started."""
+    marks(given, "job")
+    marks(given.template, "job.template")
+    task = given.template.template
+    container(task, job=True)
+    if not 0 <= given.template.task_count <= 10_000:
+        raise invalid("template.task_count: 1 to 10000", "job.template.task_count")
+    if not 0 <= task.max_retries <= 10:
+        raise invalid("template.template.max_retries: 0 to 10", "job.template.template.max_retries")
+    token = given.start_execution_token
+    if token and (not _LABEL_VALUE.fullmatch(token) or len(token) + len(job_id) >= 63):
+        raise invalid("start_execution_token: with the job's name fewer than 63 characters", "start_execution_token")
+
+
 def traffic(service: str, targets: Any, revisions: set[str]) -> None:
     """Percents make 100, every revision is there, every tag is one and fits into a host name."""
     tags: set[str] = set()

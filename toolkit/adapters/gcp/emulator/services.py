@@ -22,7 +22,7 @@ from toolkit.adapters.gcp.emulator.refused import Refused, invalid, missing
 from toolkit.execution.reaper import Reaper
 
 LATEST, REVISION = run_checks.LATEST, run_checks.REVISION
-SUCCEEDED, FAILED, RECONCILING = 4, 5, 2
+SUCCEEDED, FAILED = 4, 3
 INVOKER = "roles/run.invoker"
 SETTABLE = {"description", "labels", "annotations", "ingress", "template", "traffic", "scaling", "launch_stage"}
 

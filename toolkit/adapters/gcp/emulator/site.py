@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from toolkit.adapters.gcp.emulator.executions import Running
 from toolkit.adapters.gcp.emulator.front import Front
 from toolkit.adapters.gcp.emulator.identity import Identity
+from toolkit.adapters.gcp.emulator.jobs import Jobs
 from toolkit.adapters.gcp.emulator.log import Log
 from toolkit.adapters.gcp.emulator.monitoring import Monitoring
 from toolkit.adapters.gcp.emulator.secrets import SecretManager
@@ -27,6 +29,7 @@ class Site:
         self.monitoring = Monitoring()
         self.tasks = Tasks(identity)
         self.services = Services(address, home, reaper, identity, self.log)
+        self.jobs = Jobs(self.services.operations, Running(home, reaper, identity, self.log).begin)
         self._front = Front(self.services, identity)
 
     def answer(self, request: Request) -> Response | None:
@@ -35,4 +38,5 @@ class Site:
 
     def close(self) -> None:
         """What runs is ended."""
+        self.jobs.close()
         self.services.close()

@@ -1,0 +1,33 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.adapters.gcp import google
+from toolkit.adapters.gcp import PROVIDER
+from toolkit.adapters.gcp.jobs import RunJobs, open_jobs
+from toolkit.ports import Settings
+from toolkit.ports.jobs import Jobs
+from toolkit.testing.jobs import JobsSuite
+
+_FITS: type[Jobs] = RunJobs
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    return google.settings()
+
+
+@pytest.mark.slow
+class TestGcpJobs(JobsSuite):
+    provider = PROVIDER
+
+    @pytest.fixture
+    def jobs(self, settings: Settings) -> Iterator[Jobs]:
+        jobs = open_jobs(settings)
+        yield jobs
+        for status in jobs.list():
+            jobs.cancel(status.id)
+
+    @pytest.fixture
+    def second(self, settings: Settings) -> Jobs:
+        return open_jobs(settings)
