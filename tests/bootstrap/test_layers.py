@@ -72,6 +72,17 @@ def test_a_mistake_names_its_place(tmp_path: Path, text: str, said: str) -> None
     assert said in str(caught.value)
 
 
+def test_a_provider_that_can_be_played_here_needs_no_table(tmp_path: Path) -> None:
+    played = layers.merge(written(tmp_path, ""), "aws-local", environ={}).target_config
+    assert (played.provider, played.model_extra) == ("aws", {"aws": {"emulator": "moto"}})
+    table = "[targets.aws-local]\nprovider = 'aws'\n[targets.aws-local.aws]\nemulator = 'ministack'"
+    own = layers.merge(written(tmp_path, table), "aws-local", environ={}).target_config
+    assert own.model_extra == {"aws": {"emulator": "ministack"}}
+    for name in ("memory-local", "-local", "nobody-local"):
+        with pytest.raises(ConfigError, match="unknown target"):
+            layers.merge(written(tmp_path, ""), name, environ={})
+
+
 def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
     source = written(tmp_path, "[serve]\nmemory = 'lots'\ntimeout = 'soon'\n[train]\ncpu = 0")
     with pytest.raises(ConfigError) as caught:

@@ -2,6 +2,7 @@
 
 Flag (`--set serve.memory=2Gi`) > variable (`TOOLKIT_SERVE__MEMORY`) > target table (`[targets.prod.serve]`) > base >
 default. A target table may override any section of the base, so that a project differs between targets by it alone.
+`local` and `<provider>-local` (a provider played on this machine) are there without one.
 """
 
 from __future__ import annotations
@@ -97,8 +98,8 @@ def _target_table(base: Mapping[str, Any], name: str, source: Source) -> dict[st
     targets = base.get("targets") or {}
     if isinstance(targets, dict) and isinstance(targets.get(name), dict):
         return dict(targets[name])
-    if name == "local":
-        return {"provider": "local"}
+    if implied := _implied(name):
+        return implied
     known = sorted({*targets, "local"})
     near = difflib.get_close_matches(name, known, 1)
     raise ConfigError(
@@ -107,8 +108,18 @@ def _target_table(base: Mapping[str, Any], name: str, source: Source) -> dict[st
     )
 
 
+def _implied(name: str) -> dict[str, Any]:
+    """What need not be written: `local`, and `aws-local`, a provider played on this machine."""
+    if name == "local":
+        return {"provider": "local"}
+    provider = name.removesuffix("-local")
+    if provider != name and provider in providers.names() and (played := providers.provider(provider).emulators):
+        return {"provider": provider, provider: {"emulator": next(iter(played))}}
+    return {}
+
+
 def _target(project: Project, name: str, table: dict[str, Any], source: Source) -> TargetConfig:
-    config = project.targets.get(name) or TargetConfig.model_validate({"provider": "local"})
+    config = project.targets.get(name) or TargetConfig.model_validate(table)
     extra = set(config.model_extra or {})
     for key in sorted(extra - set(SECTIONS) - set(providers.names())):
         raise _unknown(source, ("targets", name, key), [*TargetConfig.model_fields, *SECTIONS, *providers.names()])
