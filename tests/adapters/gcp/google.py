@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from uuid import uuid4
 
 from toolkit.adapters.gcp import client
 from toolkit.adapters.gcp.emulator import COMMAND
+from toolkit.adapters.gcp.names import Names
 from toolkit.adapters.gcp.settings import GcpSettings
+from toolkit.domain.errors import AlreadyExists
 from toolkit.ports import Settings
 from toolkit.testing.servers import shared
 
@@ -31,3 +34,17 @@ def bucket() -> Settings:
     found = settings(bucket=f"bucket-{uuid4().hex[:12]}")
     client.storage(found["project"], found["endpoint"]).create_bucket(found["bucket"], location=found["region"])
     return found
+
+
+def make_account(name: str) -> str:
+    """A service account with this address, made where there is none."""
+    short, _, rest = name.partition("@")
+    api = client.Api("iam.googleapis.com", "v1", address())
+    with suppress(AlreadyExists):
+        api.call("make", "POST", f"projects/{rest.partition('.')[0]}/serviceAccounts", {"accountId": short})
+    return name
+
+
+def scheduler(found: Settings) -> str:
+    """The account as which schedules and watches call, made as an operator does."""
+    return make_account(Names(found["stem"]).account("scheduler", found["project"]))

@@ -22,6 +22,7 @@ PROVIDER = Provider(
         "store": "toolkit.adapters.gcp.store:open_store",
         "jobs": "toolkit.adapters.gcp.jobs:open_jobs",
         "functions": "toolkit.adapters.gcp.functions:open_functions",
+        "schedules": "toolkit.adapters.gcp.schedules:open_schedules",
         "secrets": "toolkit.adapters.gcp.secrets:open_secrets",
         "alerts": "toolkit.adapters.gcp.alerts:open_alerts",
         "metrics": "toolkit.adapters.gcp.metrics:open_metrics",
@@ -33,7 +34,7 @@ PROVIDER = Provider(
             "jobs.run", "jobs.cancel", "jobs.timeout", "jobs.memory", "jobs.retry", "jobs.array",
             "functions.http", "functions.event", "functions.versions", "functions.weights", "functions.timeout",
             "functions.memory", "functions.logs",
-            "secrets.store", "alerts.publish", "metrics.record",
+            "schedules.fire", "secrets.store", "alerts.publish", "metrics.record",
         }
     ),
     job_image="toolkit.adapters.gcp.jobs:image",

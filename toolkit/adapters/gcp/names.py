@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from toolkit.domain.names import resource, stem
 
-ROLES = ("inference", "drift-check", "job", "retrain", "scheduler")
+ROLES = ("inference", "drift-check", "job", "retrain", "scheduler", "deployer")
 SERVICE = 40  # characters of a service: its tags have six more
 TAG = 6
 JOB = 49
@@ -45,6 +45,10 @@ class Names:
         """Its id; a name has no two hyphens in a row, so nothing falls together."""
         return f"{self.stem}--{name}"
 
+    def schedule(self, name: str) -> str:
+        """The id of its Cloud Scheduler job. "" is what those of the target begin with."""
+        return f"{self.stem}--{name}"
+
     @property
     def repository(self) -> str:
         """The Artifact Registry repository of the image."""
@@ -53,6 +57,24 @@ class Names:
     @property
     def topic(self) -> str:
         return f"{self.stem}-alerts"
+
+    @property
+    def data_topic(self) -> str:
+        """Where Cloud Storage tells of new data."""
+        return f"{self.stem}-new-data"
+
+    def watch(self, name: str) -> str:
+        """The subscription that calls a function for it."""
+        return f"{self.stem}--{name}"
+
+    def power(self, power: str) -> str:
+        """The id of a custom role: letters, digits, dots and underscores, 3 to 64. A stem has no underscores."""
+        return f"{self.stem.replace('-', '_')}.{power}"
+
+    @property
+    def pool(self) -> str:
+        """The workload identity pool of whoever deploys from elsewhere: 4 to 32, and not gcp-..."""
+        return resource(f"{self.stem}-ci" if not self.stem.startswith("gcp-") else f"ci-{self.stem}", limit=32)
 
     @property
     def queue(self) -> str:

@@ -43,9 +43,10 @@ def methods(site: Site) -> dict[str, tuple[Method, ...]]:
     from google.pubsub_v1.services.publisher.transports import rest_base as publisher
     from google.pubsub_v1.services.subscriber.transports import rest_base as subscriber
 
+    from toolkit.adapters.gcp.emulator import iam_rules
 
     kept, topics = site.secrets, site.topics
-    return {
+    found = {
         "secretmanager.googleapis.com": of_transport(
             secrets._BaseSecretManagerServiceRestTransport,
             {
@@ -99,6 +100,8 @@ def methods(site: Site) -> dict[str, tuple[Method, ...]]:
         "logging.googleapis.com": _logging(site),
         "monitoring.googleapis.com": _monitoring(site),
     }
+    ours = iam_rules.methods(site)
+    return {host: (*found.get(host, ()), *ours.get(host, ())) for host in found | ours}
 
 
 def _run(site: Site) -> tuple[Method, ...]:

@@ -13,6 +13,7 @@ import threading
 import traceback
 from pathlib import Path
 
+from toolkit.adapters.gcp.emulator.iam_buckets import Buckets
 from toolkit.adapters.gcp.emulator.identity import METADATA, OPERATOR, Identity
 from toolkit.adapters.gcp.emulator.refused import Refused
 from toolkit.adapters.gcp.emulator.rest import Rest
@@ -42,6 +43,7 @@ class Emulator:
         self._identity = Identity()
         self._storage = Storage(self.address, self._identity, {MARK: mark})
         self._site = Site(self.address, home, self._identity, self._reaper)
+        self._buckets = Buckets(self._storage, self._site.iam, self._identity, self._site.notifications)
         self._rest = Rest(methods(self._site))
 
     def start(self) -> None:
@@ -64,7 +66,7 @@ class Emulator:
 
     def _answer(self, request: Request) -> Response:
         if request.path.startswith(STORAGE):
-            return self._storage(request)
+            return self._buckets(request)
         if request.path.startswith(METADATA) or request.path == "/":
             return self._identity.metadata(request, OPERATOR)
         if request.path == SEEN:
