@@ -214,7 +214,8 @@ class _Connection:
             return
         headers = [(name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in response.headers]
         empty = response.status in {204, 304}  # has no body, and no length of one
-        if not empty:
+        told = self._silent and any(name == "content-length" for name, _ in response.headers)  # of a HEAD's
+        if not empty and not told:
             headers.append((b"content-length", str(len(response.body)).encode()))
         if close:
             headers.append((b"connection", b"close"))
