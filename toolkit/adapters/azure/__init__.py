@@ -13,10 +13,26 @@ from toolkit.ports.provider import Provider
 PROVIDER = Provider(
     name="azure",
     title="Microsoft Azure",
-    ports={},
+    ports={
+        "store": "toolkit.adapters.azure.store:open_store",
+        "functions": "toolkit.adapters.azure.functions:open_functions",
+    },
     settings="toolkit.adapters.azure.settings:AzureSettings",
-    claims=frozenset(),
+    claims=frozenset(
+        {
+            "store.read", "store.write", "store.create", "store.swap", "store.files", "store.uri",
+            "functions.http", "functions.event", "functions.versions", "functions.weights", "functions.timeout",
+            "functions.memory", "functions.logs",
+        }
+    ),
     extra="azure",
     emulators={"azure": "toolkit.adapters.azure.emulators:azure"},
-    limits={},
-)
+    # Container Apps' own are time and memory; the others are ours, where it writes none down.
+    limits={
+        "bundle_unpacked_bytes": 1024**3,
+        "payload_bytes": 32 * 1024**2,
+        "function_memory_mb": 8 * 1024,
+        "function_timeout_seconds": 240,
+        "environment_bytes": 32 * 1024,
+    },
+)  # fmt: skip

@@ -142,7 +142,7 @@ def translated(what: str, *, service: str = "SERVICE", quote: bool = True) -> It
         row, said = _row(error)
         said = said if quote else said.partition(":")[0]
         hint = row.hint.format(permission=_permission(_message(error)), service=service)
-        raise row.kind(f"cannot {what}: {said}", hint=hint) from (error if quote else None)
+        raise row.kind(f"cannot {what}: {said}", hint=hint) from error
 
 
 def code_of(error: BaseException | None) -> str:
