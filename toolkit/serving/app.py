@@ -83,6 +83,7 @@ class App:
         self._feedback = feedback
         self.encode = msgspec.json.Encoder().encode
         self._classes = model.signature.classes
+        self._one = listing.OneRow(model.name, info.version, self._classes)
         self._replay = info.replay
         self.batching = batching
         self._explaining: Handler | None = None
@@ -213,6 +214,8 @@ class App:
 
     def content(self, prefix: str, prediction: Prediction) -> bytes:
         """The body of an answer of /predict."""
+        if len(prediction) == 1:
+            return self._one(prefix, prediction)
         predictions: Any
         if len(prediction) < listing.FROM:
             predictions = self.items(prefix, prediction)

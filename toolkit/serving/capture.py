@@ -40,8 +40,8 @@ from toolkit.serving.settings import CaptureSettings
 from toolkit.state import keys
 from toolkit.state.service import Served
 
-# Rows that are counted at once: with numpy 512 rows of 30 columns cost 1 ms, a row by itself 10 us, so a request saves
-# most of that and one in 512 pays for all. Without numpy (no onnxruntime either) there is nothing to be saved.
+# Rows that are counted and kept at once: with numpy 512 rows of 30 columns cost 1 ms, a row by itself 10 us, so a
+# request saves most of that and one in 512 pays for all. Without numpy (no onnxruntime either) nothing is to be saved.
 TOGETHER = 512
 
 
@@ -89,14 +89,15 @@ def read(captured: Captured) -> Iterator[Row]:
 class _Hour:
     """What is open for one hour of event time."""
 
-    __slots__ = ("answers", "before", "counter", "features", "labels", "requests", "rows", "scores", "uncounted")
+    __slots__ = ("before", "counter", "features", "labels", "requests", "rows", "scores", "waiting", "waiting_rows")
 
     def __init__(self, counter: Any) -> None:
         self.counter = counter
         self.before: Any = None  # the counter's totals, which may have counted another hour
         self.rows = 0
-        self.uncounted: list[tuple[Any, ...]] = []
-        self.answers: list[Any] = []  # scores of the uncounted
+        # What is neither counted nor kept yet: (id prefix, or "" where it is only counted; what was asked; the answer).
+        self.waiting: list[tuple[str, Batch, Prediction]] = []
+        self.waiting_rows = 0
         self.requests: list[tuple[str, int]] = []
         self.labels: list[str] = []
         self.scores: list[float | None] = []
@@ -155,15 +156,17 @@ class Capture:
                     self._dropped += batch.rows
                     return
                 hour = self._open[name] = self._new_hour()
-            if hour.counter is not None:
-                self._gather(hour, batch, prediction)
             self._rows += batch.rows
             hour.rows += batch.rows
-            if self._rows <= self._settings.max_buffered:
-                self._keep(hour, prefix, batch, prediction)
-                self._kept += batch.rows
-            else:
+            if self._rows > self._settings.max_buffered:
                 self._dropped += batch.rows
+                prefix = ""
+            else:
+                self._kept += batch.rows
+            hour.waiting.append((prefix, batch, prediction))
+            hour.waiting_rows += batch.rows
+            if hour.waiting_rows >= self._together:
+                self._gather(hour)
         except Exception as error:  # a prediction is never failed by its own record
             self._dropped += batch.rows
             log(f"prediction not captured: {error!r}")
@@ -176,27 +179,30 @@ class Capture:
         hour.before = hour.counter.totals()
         return hour
 
-    def _gather(self, hour: _Hour, batch: Batch, prediction: Prediction) -> None:
-        """Put rows by until there are enough to count them at once; many of one request are."""
-        if batch.rows >= self._together > 1:
-            columns = batch.columns if batch.arrays is None else batch.arrays
-            hour.counter.add_columns(dict(zip(self._names, columns, strict=True)), prediction.scores)
-            return
-        hour.answers += list(prediction.scores)
-        if batch.row is not None:
-            hour.uncounted.append(batch.row)
-        else:
-            hour.uncounted += zip(*batch.columns, strict=True)
-        if len(hour.uncounted) >= self._together:
-            self._count(hour)
-
-    def _count(self, hour: _Hour) -> None:
-        rows, answers = hour.uncounted, hour.answers
-        hour.uncounted, hour.answers = [], []
+    def _gather(self, hour: _Hour) -> None:
+        """Count and keep what waits: many rows of one request as they came, the others together."""
+        waiting, hour.waiting, hour.waiting_rows = hour.waiting, [], 0
+        rows: list[tuple[Any, ...]] = []
+        answers: list[Any] = []
+        for prefix, batch, prediction in waiting:
+            if prefix:
+                self._keep(hour, prefix, batch, prediction)
+            if hour.counter is None:
+                continue
+            if batch.row is not None:
+                rows.append(batch.row)
+                answers += prediction.scores
+            elif batch.rows < self._together:
+                rows += zip(*batch.columns, strict=True)
+                answers += list(prediction.scores)
+            else:
+                columns = batch.columns if batch.arrays is None else batch.arrays
+                hour.counter.add_columns(dict(zip(self._names, columns, strict=True)), prediction.scores)
         if len(rows) == 1:
             hour.counter.add_row(rows[0], answers[0])
         elif rows:
-            hour.counter.add_columns(dict(zip(self._names, zip(*rows, strict=True), strict=True)), answers)
+            columns = list(zip(*rows, strict=True))
+            hour.counter.add_columns(dict(zip(self._names, columns, strict=True)), answers)
 
     def _keep(self, hour: _Hour, prefix: str, batch: Batch, prediction: Prediction) -> None:
         hour.requests.append((prefix, batch.rows))
@@ -263,6 +269,7 @@ class Capture:
             self._outbox.put(Parcel(key, codec.encode(served), 0))
 
     def _seal_hour(self, name: int, hour: _Hour) -> None:
+        self._gather(hour)
         start, unique = ids.start_of_hour(name), os.urandom(16).hex()
         counted = self._take(hour) if hour.counter is not None else None
         if counted:
@@ -273,7 +280,6 @@ class Capture:
             self._outbox.put(Parcel(key, codec.encode(self._captured(start, hour)), 0 if counted else hour.rows))
 
     def _take(self, hour: _Hour) -> bytes | None:
-        self._count(hour)
         totals = hour.counter.totals()
         counted: bytes | None = hour.counter.take()
         self._nulls += totals.nulls - (hour.before.nulls if hour.before else 0)

@@ -38,6 +38,31 @@ def predictions(prefix: str, prediction: Prediction) -> bytes:
     return b"[" + b",".join(map(template.__mod__, filled)) + b"]"
 
 
+class OneRow:
+    """The whole body for one row, as encoding a dictionary gives it: all but the id and the numbers is known before."""
+
+    def __init__(self, model: str, version: int, classes: Sequence[str]) -> None:
+        head = _encode({"model": model, "version": version})[:-1] + b',"predictions":[{"id":"'
+        shares = b",".join(_encode(name).replace(b"%", b"%%") + b":%b" for name in classes)
+        start = head.replace(b"%", b"%%") + b"%b-0"
+        self._value = start + b'","value":%b}]}'
+        self._labelled = {
+            label: start
+            + b'","label":'
+            + _encode(label).replace(b"%", b"%%")
+            + b',"probabilities":{'
+            + shares
+            + b"}}]}"
+            for label in classes
+        }
+
+    def __call__(self, prefix: str, prediction: Prediction) -> bytes:
+        if not prediction.labels:
+            return self._value % (prefix.encode(), _encode(prediction.values[0]))
+        numbers = _encode(prediction.probabilities[0])[1:-1].split(b",")
+        return self._labelled[prediction.labels[0]] % (prefix.encode(), *numbers)
+
+
 def _written(numbers: Sequence[float]) -> list[bytes]:
     return _encode(numbers)[1:-1].split(b",")
 
