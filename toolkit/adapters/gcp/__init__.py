@@ -24,6 +24,7 @@ PROVIDER = Provider(
         "functions": "toolkit.adapters.gcp.functions:open_functions",
         "schedules": "toolkit.adapters.gcp.schedules:open_schedules",
         "secrets": "toolkit.adapters.gcp.secrets:open_secrets",
+        "watches": "toolkit.adapters.gcp.watches:open_watches",
         "alerts": "toolkit.adapters.gcp.alerts:open_alerts",
         "metrics": "toolkit.adapters.gcp.metrics:open_metrics",
     },
@@ -39,6 +40,7 @@ PROVIDER = Provider(
     ),
     job_image="toolkit.adapters.gcp.jobs:image",
     extra="gcp",
+    events="toolkit.adapters.gcp.events:new_data",
     emulators={"google": "toolkit.adapters.gcp.emulators:google"},
     # Cloud Run's own: a request over HTTP/1.1 and its answer, memory, time, one variable.
     limits={
