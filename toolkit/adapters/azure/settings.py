@@ -13,6 +13,9 @@ from toolkit.domain.errors import ConfigError
 
 EMULATED_SUBSCRIPTION = "00000000-0000-0000-0000-0000000e0e0e"
 EMULATED_ACCOUNT = "emulatedaccount"
+EMULATED_TENANT = "00000000-0000-0000-0000-0000000e0e01"
+EMULATED_APPLICATION = "00000000-0000-0000-0000-0000000e0e02"
+EMULATED_WORKSPACE = "00000000-0000-0000-0000-0000000e0e03"
 EMULATED_LOCATION = "westeurope"
 MAX_PREFIX = 100  # blob names have 1,024 characters, ours up to 900
 
@@ -52,6 +55,8 @@ class AzureSettings(BaseModel):
     identities: dict[str, str] = Field({}, description="user-assigned identities of other names: inference, job, ...")
     environment: str = Field("", description="the Container Apps environment; default: worked out from the stem")
     audience: str = Field("", description="application id URI that callers of functions ask tokens for (api://...)")
+    tenant: str = Field("", description="the id of the Entra tenant whose tokens functions take")
+    application: str = Field("", description="client id of the app registration that stands for the functions")
     image: str = Field("", description="image of jobs and functions; default: what `toolkit image push` made")
 
     @model_validator(mode="before")
@@ -68,13 +73,21 @@ class AzureSettings(BaseModel):
         defaults = {"stem": own, "prefix": project, "resource_group": stem, "container": container}
         if given.get("emulator"):  # nothing has to be said of what an operator would have chosen
             where = {"subscription": EMULATED_SUBSCRIPTION, "account": EMULATED_ACCOUNT, "location": EMULATED_LOCATION}
-            defaults |= where
+            defaults |= {**where, "tenant": EMULATED_TENANT, "application": EMULATED_APPLICATION}
+            defaults |= {"workspace": EMULATED_WORKSPACE}
         subscription = str(given.get("subscription") or defaults.get("subscription", ""))
         if subscription:
             called = Names(stem, subscription)
             own_names = {"account": called.account, "vault": called.vault, "environment": called.environment}
             defaults = {**own_names, "audience": f"api://{stem}", **defaults}
         return {**defaults, **given}
+
+    @field_validator("tenant", "application")
+    @classmethod
+    def _an_id(cls, value: str) -> str:
+        if value and not _UUID.fullmatch(value):
+            raise ValueError(f"{value!r} is not an id: 8-4-4-4-12 hexadecimal digits")
+        return value
 
     @field_validator("subscription")
     @classmethod

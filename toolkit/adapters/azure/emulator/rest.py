@@ -147,7 +147,7 @@ class Rest:
 def _told(method: Method, request: Request) -> dict[str, Any]:
     return {
         "method": f"{method.verb} {method.host}{method.path}", "verb": request.method, "target": request.target,
-        "body": request.body.decode("utf-8", "replace"), "json": method.body not in {None, bytes},
+        "body": request.body.decode("utf-8", "replace"), "json": method.body not in (None, bytes),
         "version": bool(method.versions), "patch": method.patch, "optional": method.optional,
         "etag": request.header("if-match"),
     }  # fmt: skip

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from toolkit.adapters.azure.emulator import arm_rules
 from toolkit.adapters.azure.emulator.rest import Method
 from toolkit.adapters.azure.emulator.site import Site
 
 
 def methods(site: Site) -> tuple[Method, ...]:
-    return ()
+    return (*arm_rules.methods(site),)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from toolkit.adapters.azure.emulator.arm_console import ConsoleLogs
+from toolkit.adapters.azure.emulator.containerapps import ContainerApps
+from toolkit.adapters.azure.emulator.containerapps_front import Front
 from toolkit.adapters.azure.emulator.identity import PATH, Identity
+from toolkit.adapters.azure.emulator.jobs import Jobs
 from toolkit.execution.http_messages import Request, Response
 from toolkit.execution.reaper import Reaper
 
@@ -14,12 +18,18 @@ class Site:
 
     def __init__(self, address: str, home: Path, identity: Identity, reaper: Reaper) -> None:
         self.address, self.home, self.identity, self.reaper = address, home, identity, reaper
+        self.console = ConsoleLogs()
+        self.apps = ContainerApps(address, home, reaper, identity, self.console)
+        self.jobs = Jobs(address, home, reaper, identity, self.apps, self.console)
+        self._front = Front(self.apps, identity)
 
     def answer(self, request: Request) -> Response | None:
         """Of what is no API: managed identities' endpoint, a function's URL. None where nothing of ours is meant."""
         if request.path == PATH:
             return self.identity.endpoint(request)
-        return None
+        return self.jobs.clock(request) or self._front(request)
 
     def close(self) -> None:
         """What runs is ended."""
+        self.jobs.close()
+        self.apps.close()
