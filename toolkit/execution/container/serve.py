@@ -10,9 +10,9 @@ the process ends for a new one, since Python cannot stop a thread. A bundle that
 tried again with the next call.
 
 TOOLKIT_CONTAINER says, as JSON: "handler", "name", "concurrency", "seconds", "events" (whether it takes them); where
-the platform has no such limit itself, "payload" (bytes of a request, and of what a handler answers) and "memory" (MiB, past
-which the process ends); and "admitted": the header by which the platform tells who was let in, without which a call is
-refused (a version that is not for everybody, under a front that is).
+the platform has no such limit itself, "payload" (bytes of a request, and of what a handler answers) and "memory" (MiB,
+past which the process ends); and "admitted": the header by which the platform tells who was let in, without which a
+call is refused (a version that is not for everybody, under a front that is).
 """
 
 from __future__ import annotations

@@ -264,7 +264,8 @@ class ContainerApps:
         about = kept.revisions[name]
         properties = {
             **copy.deepcopy(about), "trafficWeight": dict(kept.serving).get(name, 0),
-            "provisioningState": "Provisioned", "replicas": 0, "fqdn": self.host(kept, name), "healthState": "Healthy", "runningState": "Running",
+            "provisioningState": "Provisioned", "replicas": 0,
+            "fqdn": self.host(kept, name), "healthState": "Healthy", "runningState": "Running",
         }  # fmt: skip
         return {
             "id": f"{kept.desired['id']}/revisions/{name}", "name": name, "type": f"{APPS}/revisions",

@@ -1,9 +1,9 @@
 """`python -m toolkit.adapters.azure.function_app.deliver`: hand an event to a function, as a Container Apps job.
 
 TOOLKIT_DELIVERY says, as JSON: "url" of the function, "audience" and "identity" (resource id) of the token, "event",
-and of a schedule "name" and "expression". A scheduled execution is not told what time it is for; its name ends with it, in
-minutes since 1970, as Kubernetes writes it. Where that is no time of the schedule, the last one that was is taken. So
-an execution that is tried again hands over the same event.
+and of a schedule "name" and "expression". A scheduled execution is not told what time it is for; its name ends with
+it, in minutes since 1970, as Kubernetes writes it. Where that is no time of the schedule, the last one that was is
+taken. So an execution that is tried again hands over the same event.
 
 What the function refuses (4xx but 429) or fails at is an exit code that is not 0: the job's retries try again.
 """
