@@ -16,9 +16,9 @@ from toolkit.adapters.aws.jobs import BatchJobs, image, image_tag, open_jobs
 from toolkit.adapters.aws.logs import Streams
 from toolkit.adapters.aws.names import Names
 from toolkit.adapters.aws.store import open_store
-from toolkit.adapters.aws.tickets import Tickets
 from toolkit.domain.errors import ConfigError, NotFound, PermissionDenied, Unavailable, Unsupported
 from toolkit.domain.specs import JOB_FINAL, JobSpec, JobStatus
+from toolkit.execution.tickets import Tickets
 from toolkit.ports import Settings
 from toolkit.ports.jobs import Jobs
 from toolkit.testing.faultproxy import Applied, Fault, Proxy, Refused

@@ -36,10 +36,10 @@ from toolkit.adapters.aws.job_search import Job, Search, own_name
 from toolkit.adapters.aws.logs import Position, Streams
 from toolkit.adapters.aws.names import Names
 from toolkit.adapters.aws.store import open_store
-from toolkit.adapters.aws.tickets import Tickets
 from toolkit.domain import names, times
 from toolkit.domain.errors import Conflict, NotFound, Throttled, Unavailable
 from toolkit.domain.specs import JobSpec, JobStatus, LogLine
+from toolkit.execution.tickets import Tickets
 from toolkit.ports import Settings
 
 CANCEL_SECONDS = 180.0  # a container has 30 s to stop, and AWS takes its time to say so

@@ -8,11 +8,11 @@ from uuid import uuid4
 
 import pytest
 
-from toolkit.adapters.aws import tickets
-from toolkit.adapters.aws.tickets import Ticket, Tickets
 from toolkit.bootstrap.opening import open_port
 from toolkit.domain import times
 from toolkit.domain.specs import Binding
+from toolkit.execution import tickets
+from toolkit.execution.tickets import Ticket, Tickets
 from toolkit.ports.store import Store
 from toolkit.testing.faults import FaultyStore, lossy
 

@@ -1,11 +1,12 @@
 """Of many who submit a job of one name, one does: a create-only object in the bucket says who.
 
-Batch has no name that two jobs could not have, and its list is seconds behind. Whoever makes the ticket of a name
-submits; the others wait until the job can be seen. A ticket that ran out (its holder died between the two) is taken
-over by a swap. What is left: a holder that was stopped for longer than a ticket lasts and then goes on makes a second
-job, and the run's own claim lets only one of the two do anything.
+For providers that start a job without regard to its name (AWS Batch has no name that two jobs could not have, a
+Container Apps job is started as often as it is asked to). Whoever makes the ticket of a name submits; the others wait
+until the job can be seen. A ticket that ran out (its holder died between the two) is taken over by a swap. What is
+left: a holder that was stopped for longer than a ticket lasts and then goes on makes a second job, and the run's own
+claim lets only one of the two do anything.
 
-A target without a bucket on AWS has no tickets, and only that claim.
+A target whose bucket is not the provider's has no tickets, and only that claim.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from toolkit.domain import times
 from toolkit.domain.errors import AlreadyExists, NotFound, PreconditionFailed, Unavailable
 from toolkit.ports.store import CREATE, Match, Mode, Store
 
-SECONDS = 30.0  # longer than one call to Batch may take, with its retries
+SECONDS = 30.0  # longer than one submission may take, with its retries
 
 
 class Ticket(msgspec.Struct, frozen=True):
