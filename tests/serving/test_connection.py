@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import random
+import re
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from itertools import accumulate, pairwise
 from typing import Any
 
 import msgspec
 import pytest
 import uvicorn
+from uvicorn.server import ServerState
 
 from tests.serving.endpoints import ROW
-from toolkit.serving import connection
+from toolkit.serving import batching, connection, ids
 from toolkit.serving.app import App, create_app
 from toolkit.serving.connection import Connection, Joined
 from toolkit.serving.model import Model
@@ -207,6 +211,95 @@ def test_more_connections_than_there_may_be(port: int, monkeypatch: pytest.Monke
         assert (status, headers["retry-after"]) == (503, "1")
 
 
+def spoken(app: App, pieces: list[bytes], monkeypatch: pytest.MonkeyPatch) -> tuple[list[bytes], int]:
+    """(the answers to what one client sends in these pieces, how often the parser was asked)."""
+    fed: list[bytes] = []
+
+    class Counting(Connection):
+        def on_message_begin(self) -> None:
+            fed.append(b"")
+            super().on_message_begin()
+
+    async def talk() -> bytes:
+        config = uvicorn.Config(app, log_level="error", proxy_headers=False)
+        config.load()
+        transport = Transport()
+        served = Counting(config, ServerState(), {}, asyncio.get_running_loop())
+        served.connection_made(transport)  # type: ignore[arg-type]
+        for piece in pieces:
+            served.data_received(piece)
+            for _ in range(5):  # an answer is there then, where all of its request is
+                await asyncio.sleep(0)
+        while served.tasks:
+            await asyncio.sleep(0)
+        served._stop_waiting()
+        served._arrived()
+        return b"".join(transport.written)
+
+    monkeypatch.setattr(ids, "prefix", lambda moment: "0" * ids.LENGTH)
+    monkeypatch.setattr(connection, "_date", lambda: b"")
+    answers = re.sub(rb"date: .*?\r\n", b"", asyncio.run(talk())).split(b"HTTP/1.1 ")
+    return answers[1:], len(fed)
+
+
+def near(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "INLINE", 1e9)  # fast enough, however busy this machine is
+
+
+ROWS = [msgspec.json.encode({"records": [{**ROW, "delay": float(10 + n)}]}) for n in range(8)]
+
+
+def test_the_same_head_again_is_not_parsed_again(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    near(monkeypatch)
+    answers, parsed = spoken(app, [post(body=body) for body in ROWS], monkeypatch)
+    expected, each = spoken(app, [post(body=body, more=f"x-a: {n}\r\n") for n, body in enumerate(ROWS)], monkeypatch)
+    assert answers == expected
+    assert len(set(answers)) > 1, "the bodies are read"
+    assert (parsed, each) == (2, len(ROWS)), "the first that follows an answer is learnt, the others are known"
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_however_it_comes_in_pieces_the_answers_are_the_same(
+    app: App, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    near(monkeypatch)
+    draw = random.Random(seed)
+    bad, many = b'{"records": [{}]}', msgspec.json.encode({"records": [ROW, ROW]})
+    chunked = b"POST /predict HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n"
+    kinds = [post(body=body) for body in [*ROWS[:3], bad, many]]
+    kinds += [b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n", chunked % (len(ROWS[0]), ROWS[0]), b"\r\n" + post()]
+    whole = [draw.choice([*kinds, kinds[0], kinds[1]]) for _ in range(30)]
+    stream = b"".join(whole)
+    cuts = sorted({0, len(stream), *draw.sample(range(len(stream)), 12)} | starts(whole, draw))
+    pieces = [stream[a:b] for a, b in pairwise(cuts)]
+    one_by_one = [spoken(app, [request], monkeypatch)[0][0] for request in whole]
+    assert spoken(app, pieces, monkeypatch)[0] == one_by_one
+
+
+def starts(whole: list[bytes], draw: random.Random) -> set[int]:
+    """Where most of the requests begin."""
+    return {at for at in accumulate(map(len, whole)) if draw.random() < 0.7}
+
+
+def test_a_body_that_looks_like_a_known_request_is_a_body(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    near(monkeypatch)
+    inside = post()
+    head = post(body=inside).removesuffix(inside)
+    answers, parsed = spoken(app, [post(), post(), post(), head, inside, post()], monkeypatch)
+    assert [answer[:3] for answer in answers] == [b"200", b"200", b"200", b"400", b"200"]
+    assert parsed == 3
+
+
+def test_known_heads_are_few(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    near(monkeypatch)
+    monkeypatch.setattr(connection, "KNOWN_HEADS", 2)
+    pieces = [post(more=f"x-a: {n % 5}\r\n") for n in range(20)]
+    answers, parsed = spoken(app, pieces, monkeypatch)
+    assert (len(answers), parsed) == (20, 20)
+    long = [post(more=f"x-a: {'a' * connection.KNOWN_BYTES}\r\n")] * 5
+    assert spoken(app, long, monkeypatch)[1] == 5
+
+
 class Transport:
     def __init__(self) -> None:
         self.written: list[bytes] = []
@@ -218,8 +311,11 @@ class Transport:
     def close(self) -> None:
         self.closed = True
 
+    def is_closing(self) -> bool:
+        return self.closed
+
     def __getattr__(self, name: str) -> Any:
-        return lambda: None
+        return lambda *given: None
 
 
 def test_head_and_body_are_one_write() -> None:

@@ -7,6 +7,10 @@ the connection, or from the first byte of a further request, to the end of the h
 
 uvicorn writes head and body apart, which is two system calls and wakes the client twice. They are joined here: 10 us of
 the 31 that uvicorn takes of an answer of its own.
+
+A client that keeps its connection sends the same head again and again. What httptools made of a head that was answered
+at once is remembered for that connection; a request that comes whole, alone and with a head of the very same bytes goes
+to the application as it did, and the parser, which is between two messages, is not asked.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import time
 from email.utils import formatdate
-from typing import Any
+from typing import Any, NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -24,10 +28,12 @@ HEAD_BYTES = 32 * 1024
 HEAD_FIELDS = 100
 HEAD_SECONDS = 10.0
 CONNECTIONS = 1000
+KNOWN_HEADS, KNOWN_BYTES = 16, 2048  # of one connection, and of one head: a length more or less is another head
 
 _REASONS = {408: b"408 Request Timeout", 431: b"431 Request Header Fields Too Large", 503: b"503 Service Unavailable"}
 
 
+_END = b"\r\n\r\n"
 _clock: tuple[int, bytes] = (0, b"")
 
 
@@ -38,6 +44,13 @@ def _date() -> bytes:
     if _clock[0] != now:
         _clock = (now, formatdate(now, usegmt=True).encode())
     return _clock[1]
+
+
+class Known(NamedTuple):
+    """A head that was answered at once."""
+
+    headers: list[tuple[bytes, bytes]]
+    length: int  # of its body
 
 
 class Refused(Exception):
@@ -85,9 +98,12 @@ class Connection(HttpToolsProtocol):
     _in_head = False
     _idle = 0.0  # since when nothing is under way, by the loop's clock; 0 while something is
     _held: list[bytes] | None = None  # the body so far of a request that may be answered at once
+    _answered: Known | None = None  # the last of the requests in what is being read that was answered at once
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._known: dict[bytes, Known] = {}
+        self._write = transport.write
         self.transport = Joined(transport)  # type: ignore[assignment]
         if len(self.connections) > CONNECTIONS:
             self._refuse(503)
@@ -103,6 +119,7 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
         self._bytes = self._fields = 0
         self._in_head = True
+        self._idle = 0.0
 
     def on_url(self, url: bytes) -> None:
         self._count(len(url))
@@ -139,19 +156,53 @@ class Connection(HttpToolsProtocol):
             self._let_go()
             return super().on_message_complete()
         self._held = None
-        self.transport.write(response)
+        self._answered = Known(self.headers, len(body))
+        self._send(response)
+        return None
+
+    def _send(self, response: bytes) -> None:
+        self._write(response)
         self.server_state.total_requests += 1
         self._idle = self.loop.time()
         if self.timeout_keep_alive_task is None:
             self._wait(self.timeout_keep_alive)
-        return None
 
     def data_received(self, data: bytes) -> None:
+        fresh = self._idle > 0.0  # nothing is under way, no part of a request is with the parser
+        if fresh and self._known and self._again(data):
+            return
+        self._answered = None
         super().data_received(data)
+        if fresh and self._idle:
+            self._learn(data)
         if self._in_head and self._timer is None:
             self._timer = self.loop.call_later(HEAD_SECONDS, self._refuse, 408)
         if self._held is not None and self.parser is not None:
             self._let_go()  # the rest of the body is on its way: uvicorn waits for it
+
+    def _again(self, data: bytes) -> bool:
+        """Whether `data` was one whole request with a head that is known, and is answered."""
+        end = data.find(_END) + len(_END)
+        known = self._known.get(data[:end])
+        if known is None or len(data) != end + known.length or self.flow.write_paused:
+            return False
+        response = self.app.instantly(known.headers, data[end:], _date())
+        if response is None:
+            return False
+        self._send(response)
+        return True
+
+    def _learn(self, data: bytes) -> None:
+        """Remember the head of `data` if that is one whole request and nothing else, its length said in its head."""
+        answered = self._answered
+        if answered is None:
+            return
+        end = data.find(_END) + len(_END)
+        plain = (b"content-length", b"%d" % answered.length) in answered.headers
+        if plain and end + answered.length == len(data) and end <= KNOWN_BYTES:
+            if len(self._known) >= KNOWN_HEADS:
+                self._known.clear()
+            self._known[data[:end]] = answered
 
     def _may_be_instant(self) -> bool:
         """Whether the application may answer before there is a task for it: nothing else under way here, a plain POST
