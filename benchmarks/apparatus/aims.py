@@ -57,5 +57,11 @@ AIMS: dict[str, dict[str, Aim]] = {
         "n=10,000: quiet windows with an alarm": at_most(0.05),
         "n=10,000: drifted columns found": at_least(0.95),
     },
+    "drift_peers": {
+        "nannyml_over_ours_cpu": at_least(10),
+        "evidently_over_ours_cpu": at_least(40),
+        "largest difference of estimated accuracy": at_most(1e-3),
+        "largest difference of estimated AUC": at_most(1e-3),
+    },
     "judge": {"false_rollbacks_over_alpha": at_most(1)},
 }
