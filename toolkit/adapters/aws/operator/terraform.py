@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from toolkit.adapters.aws.operator.hcl import Block, Call, Expression, text
 from toolkit.adapters.aws.operator.things import Given, Of, Place, Thing, things
 from toolkit.adapters.aws.policies import Site
+from toolkit.domain.hcl import Block, Call, Expression, text
 
 PLACEHOLDERS = Site(
     stem="${var.stem}",
