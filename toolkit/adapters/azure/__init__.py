@@ -16,6 +16,7 @@ PROVIDER = Provider(
     ports={
         "store": "toolkit.adapters.azure.store:open_store",
         "functions": "toolkit.adapters.azure.functions:open_functions",
+        "jobs": "toolkit.adapters.azure.jobs:open_jobs",
     },
     settings="toolkit.adapters.azure.settings:AzureSettings",
     claims=frozenset(
@@ -23,10 +24,12 @@ PROVIDER = Provider(
             "store.read", "store.write", "store.create", "store.swap", "store.files", "store.uri",
             "functions.http", "functions.event", "functions.versions", "functions.weights", "functions.timeout",
             "functions.memory", "functions.logs",
+            "jobs.run", "jobs.cancel", "jobs.timeout", "jobs.memory", "jobs.retry", "jobs.array",
         }
     ),
     extra="azure",
     emulators={"azure": "toolkit.adapters.azure.emulators:azure"},
+    job_image="toolkit.adapters.azure.jobs:image",
     # Container Apps' own are time and memory; the others are ours, where it writes none down.
     limits={
         "bundle_unpacked_bytes": 1024**3,
