@@ -20,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from urllib.parse import urlsplit
 
+_NOT_ON = {"expect", "connection"}
 OWN = {"connection", "transfer-encoding", "date", "server"}  # headers that this proxy says itself
 
 
@@ -151,7 +152,8 @@ class Proxy:
                     return self.refuse(fault.status, fault.code)
                 if isinstance(fault, Reset) and not fault.after:
                     return self.reset()
-                headers = {name: value for name, value in self.headers.items() if name.lower() != "expect"}
+                kept = {name: value for name, value in self.headers.items() if name.lower() not in _NOT_ON}
+                headers = {**kept, "Connection": "close"}  # one request each, so that no socket is left open
                 with proxy._forward(self.command, self.path, body, headers) as reply:
                     data = reply.read()
                 if isinstance(fault, Reset):
@@ -201,7 +203,8 @@ class Proxy:
                     words = f"<ErrorResponse>{words.replace('<Error>', '<Error><Type>Sender</Type>')}</ErrorResponse>"
                 body = b"" if self.command == "HEAD" else words.encode()
                 self.send_response(status)
-                self.send_header("x-amzn-errortype", code)
+                for name in ("x-amzn-errortype", "x-ms-error-code"):  # a HEAD's answer has no other place for it
+                    self.send_header(name, code)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
