@@ -60,11 +60,11 @@ def service(account: str, endpoint: str = "", seconds: float = 60.0) -> Any:
     """The client of a storage account; it retries nothing. `seconds` is how long an answer is waited for."""
     from azure.storage.blob import BlobServiceClient
 
-    url = _url(account, endpoint)
-    if not endpoint.startswith(LOOPBACK):
-        return BlobServiceClient(url, credential=credential(), retry_total=0, read_timeout=seconds)
-    # The SDK sends no token without TLS, which a server of this machine has not: what sends puts it on.
-    return BlobServiceClient(url, credential=None, retry_total=0, transport=_Tokened(endpoint), read_timeout=seconds)
+    more: dict[str, Any] = {"retry_total": 0, "read_timeout": seconds, "raw_response_hook": _require_whole}
+    if endpoint.startswith(LOOPBACK):
+        # The SDK sends no token without TLS, which a server of this machine has not: what sends puts it on.
+        return BlobServiceClient(_url(account, endpoint), credential=None, transport=_Tokened(endpoint), **more)
+    return BlobServiceClient(_url(account, endpoint), credential=credential(), **more)
 
 
 class _Tokened:
@@ -115,8 +115,11 @@ class BlobStore:
             with self._translated("read", key):
                 reply = self._open(key)
                 data: bytes = reply.read()
-            _stored(reply).check(len(data), "", transfer.md5(data), self.uri(key))
-            return Object(meta=_seen(key, reply), data=data)
+                meta = _seen(key, reply)
+            transfer.Stored(meta.size, "", reply.headers.get("Content-MD5", "")).check(
+                len(data), "", transfer.md5(data), self.uri(key)
+            )
+            return Object(meta=meta, data=data)
 
         check_key(key)
         return self._found(lambda: again(read, reread))
@@ -124,7 +127,9 @@ class BlobStore:
     def get_range(self, key: str, start: int, length: int) -> bytes:
         def read() -> bytes:
             with self._translated("read", key):
-                data: bytes = self._open(key, start=start, end=start + length - 1).read()
+                reply = self._open(key, start=start, end=start + length - 1)
+                data: bytes = reply.read()
+                _seen(key, reply)
                 return data
 
         check_key(key)
@@ -179,7 +184,9 @@ class BlobStore:
     def download(self, key: str, path: Path) -> Meta:
         def look() -> Any:
             with self._translated("look at", key):
-                return self._blob(key).get_blob_properties()
+                found = self._blob(key).get_blob_properties()
+                _meta(key, found)
+                return found
 
         check_key(key)
         for left in reversed(range(REPLACED)):
@@ -250,9 +257,7 @@ class BlobStore:
 
         def write() -> Meta:
             with self._translated("write", key):
-                reply = send(_condition(mode))
-            modified = times.text(reply["last_modified"])
-            return Meta(key=key, size=size, etag=_plain(reply["etag"]), modified=modified)
+                return _written(key, size, send(_condition(mode)))
 
         try:
             return again(write, throttled)
@@ -370,15 +375,33 @@ def _code(text: str) -> str:
     return text.partition("<Code>")[2].partition("</Code>")[0]
 
 
-def _stored(reply: Any) -> transfer.Stored:
-    return transfer.Stored(int(reply.headers["Content-Length"]), "", reply.headers.get("Content-MD5", ""))
+def _written(key: str, size: int, reply: Any) -> Meta:
+    etag, modified = _all(reply.get("etag"), reply.get("last_modified"))
+    return Meta(key=key, size=size, etag=_plain(etag), modified=times.text(modified))
 
 
 def _seen(key: str, reply: Any) -> Meta:
-    headers = reply.headers
-    modified = times.text(parsedate_to_datetime(headers["Last-Modified"]))
-    return Meta(key=key, size=int(headers["Content-Length"]), etag=_plain(headers["ETag"]), modified=modified)
+    size, etag, modified = _all(*(reply.headers.get(name) for name in ("Content-Length", "ETag", "Last-Modified")))
+    return Meta(key=key, size=int(size), etag=_plain(etag), modified=times.text(parsedate_to_datetime(modified)))
 
 
 def _meta(key: str, blob: Any) -> Meta:
-    return Meta(key=key, size=blob.size, etag=_plain(blob.etag), modified=times.text(blob.last_modified))
+    size, etag, modified = _all(blob.size, blob.etag, blob.last_modified)
+    return Meta(key=key, size=size, etag=_plain(etag), modified=times.text(modified))
+
+
+def _require_whole(answer: Any) -> None:
+    """Of the SDK's requests."""
+    reply = answer.http_response
+    if reply.status_code < 400:
+        _all(reply.headers.get("x-ms-request-id"), reply.headers.get("x-ms-version"))
+
+
+def _all(*told: Any) -> tuple[Any, ...]:
+    """What a reply has to say. A reply that broke off in its headers lacks some of it: Python's HTTP client takes it
+    for whole."""
+    from azure.core.exceptions import ServiceResponseError
+
+    if None in told:
+        raise ServiceResponseError("the reply broke off in its headers")
+    return told
