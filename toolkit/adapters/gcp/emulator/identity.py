@@ -93,6 +93,7 @@ class Identity:
         flavor = ("Metadata-Flavor", "Google")
         if request.header("metadata-flavor") != "Google":
             return Response(403, (flavor,), b"Missing required header: Metadata-Flavor")
+        text = ("content-type", "application/text")
         path, query = request.path.removeprefix(METADATA), _query(request)
         own = f"instance/service-accounts/{account}/"
         path = path.replace("instance/service-accounts/default/", own)
@@ -111,11 +112,11 @@ class Identity:
             }
             return json_response(200, found, flavor)
         if path == f"{own}email":
-            return Response(200, (flavor,), account.encode())
+            return Response(200, (flavor, text), account.encode())
         if path == "project/project-id":
-            return Response(200, (flavor,), account.partition("@")[2].partition(".")[0].encode())
-        if path in {"", "instance/"}:
-            return Response(200, (flavor,), b"instance/\nproject/\n")
+            return Response(200, (flavor, text), account.partition("@")[2].partition(".")[0].encode())
+        if path in {"", "/", "instance/"}:
+            return Response(200, (flavor, text), b"instance/\nproject/\n")
         return Response(404, (flavor,), b"")
 
     def _sign(self, text: str) -> str:
