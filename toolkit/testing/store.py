@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from toolkit.domain.errors import AlreadyExists, ConfigError, NotFound, PreconditionFailed
+from toolkit.domain.errors import AlreadyExists, ConfigError, NotFound, PreconditionFailed, Unsupported
 from toolkit.ports.store import CREATE, OVERWRITE, Match, Meta, Store
 from toolkit.testing.claims import Suite, claims
 
@@ -17,7 +17,8 @@ BAD_KEYS = ("", "/a", "a/", "a//b", "../a", "a/../b", "a/./b", ".hidden", "a b",
 
 
 def at_once(*calls: Callable[[], object]) -> list[object]:
-    """Run the calls in threads that start together; each one's result or the exception it raised, in order."""
+    """Run the calls in threads that start together; each one's result or the exception it raised, in order.
+    Unsupported is raised: it is the answer of a store that does not claim what is tried."""
     results: list[object] = [None] * len(calls)
     gate = threading.Barrier(len(calls))
 
@@ -33,6 +34,9 @@ def at_once(*calls: Callable[[], object]) -> list[object]:
         thread.start()
     for thread in threads:
         thread.join()
+    for result in results:
+        if isinstance(result, Unsupported):
+            raise result
     return results
 
 
