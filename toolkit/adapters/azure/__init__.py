@@ -17,6 +17,7 @@ PROVIDER = Provider(
         "store": "toolkit.adapters.azure.store:open_store",
         "functions": "toolkit.adapters.azure.functions:open_functions",
         "jobs": "toolkit.adapters.azure.jobs:open_jobs",
+        "schedules": "toolkit.adapters.azure.schedules:open_schedules",
     },
     settings="toolkit.adapters.azure.settings:AzureSettings",
     claims=frozenset(
@@ -24,7 +25,7 @@ PROVIDER = Provider(
             "store.read", "store.write", "store.create", "store.swap", "store.files", "store.uri",
             "functions.http", "functions.event", "functions.versions", "functions.weights", "functions.timeout",
             "functions.memory", "functions.logs",
-            "jobs.run", "jobs.cancel", "jobs.timeout", "jobs.memory", "jobs.retry", "jobs.array",
+            "jobs.run", "jobs.cancel", "jobs.timeout", "jobs.memory", "jobs.retry", "jobs.array", "schedules.fire",
         }
     ),
     extra="azure",

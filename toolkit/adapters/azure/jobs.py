@@ -1,8 +1,8 @@
 """Container Apps jobs: a job of ours is one with a manual trigger and an execution for each of its processes.
 
 Making a job is the same however often it is done; starting it is not. So whoever submits looks first and takes a ticket
-(`execution.tickets`); a start whose reply was lost is looked for before it is asked again. Should two executions come of
-one all the same, the first is the job, and the run that both were told to carry out is claimed by one of them.
+(`execution.tickets`); a start whose reply was lost is looked for before it is asked again. Should two executions come
+of one all the same, the first is the job, and the run that both were told to carry out is claimed by one of them.
 
 `id` is the job's own name. What ended a week ago is removed with later submissions. Lines reach Log Analytics late:
 `logs(follow=True)` waits for them a while after the end.
@@ -123,7 +123,7 @@ class ContainerAppJobs:
 
     # Submitting
 
-    def _begun(self, name: str) -> tuple[Body, list[Body]] | None:
+    def _begun(self, name: str) -> tuple[Body, tuple[Body, ...]] | None:
         """The job with all its executions, None where some are not there."""
         try:
             job = self._find(name)
@@ -195,13 +195,13 @@ class ContainerAppJobs:
             if (job.get("tags") or {}).get(job_request.STEM) == self._stem:
                 yield job
 
-    def _executions(self, job: Body) -> list[Body]:
+    def _executions(self, job: Body) -> tuple[Body, ...]:
         """One for each process, in their order: of two for one process the first."""
         first: dict[int | None, Body] = {}
         found = self._apps.pages(f"look at job {job['name']}", f"{job['id']}/executions")
         for one in sorted(found, key=lambda one: (str(one["properties"].get("startTime", "~")), str(one["name"]))):
             first.setdefault(job_request.number_of(one), one)
-        return [first[number] for number in sorted(first, key=lambda number: number or 0)]
+        return tuple(first[number] for number in sorted(first, key=lambda number: number or 0))
 
     def _status(self, job: Body) -> JobStatus:
         executions = self._executions(job)
