@@ -13,8 +13,9 @@ import pytest
 from tests.lifecycle.shop import Shop, make_shop
 from tests.lifecycle.test_deploy import tiny
 from toolkit.adapters.memory.alerts import MemoryAlerts
+from toolkit.adapters.memory.metrics import MemoryMetrics
 from toolkit.domain import codec, times, wire
-from toolkit.domain.errors import ConfigError, Locked, NotFound, TrainingFailed
+from toolkit.domain.errors import ConfigError, Locked, NotFound, PermissionDenied, TrainingFailed
 from toolkit.lifecycle import deploy, destroy, find, gc, ingest, monitor, naming, promote, retrain, status, train
 from toolkit.lifecycle.lock import exclusively
 from toolkit.packaging import bundle
@@ -104,6 +105,8 @@ def test_failing_and_slow_requests_are_told_from_what_the_function_counted(serve
     assert (checked.incidents["errors"], checked.incidents["latency"]) == ("open", "open")
     calm = monitor.run(served.ctx, since="2023-05-01T09:00:00Z", until="2023-05-01T10:00:00Z")
     assert (calm.incidents["errors"], calm.incidents["latency"]) == ("resolved", "still open")
+    shown = status.run(served.ctx)["metrics"]
+    assert {**shown, "time": ""} == {"time": "", "requests": 200, "errors": 0, "p99_ms": 2500, "drift_rows": 0}
     assert gc.run(served.ctx)["service"] == 4, "gone with the captures' retention"
 
 
@@ -120,6 +123,15 @@ def test_a_failing_channel_fails_no_check(served: Shop, monkeypatch: pytest.Monk
     monkeypatch.setitem(served.ctx.__dict__, "alerts", MemoryAlerts("elsewhere", {"hook": refuse}))
     traffic(served, "2027-01-02T10:00:00Z", 600)
     monitor.run(served.ctx, since="2027-01-01", until="2027-01-08")
+
+
+def test_status_does_without_metrics_that_cannot_be_read(served: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refusing(MemoryMetrics):
+        def query(self, name: str, **asked: Any) -> Any:
+            raise PermissionDenied("cannot read the metrics")
+
+    monkeypatch.setitem(served.ctx.__dict__, "metrics", Refusing("refusing"))
+    assert status.run(served.ctx)["metrics"] == {}
 
 
 def test_an_event_makes_one_run_with_its_reason_on_record(served: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ from toolkit.state.incidents import Incidents
 from toolkit.state.reports import Reports
 from toolkit.state.triggers import Triggers
 
+UNITS = {"drift_effect": "ratio", "p50_ms": "ms", "p99_ms": "ms"}
 LATE = timedelta(hours=1)  # after its interval a flush may come, and count: a store may have been away
 
 
@@ -175,12 +176,14 @@ def _incidents(ctx: Context, report: DriftReport, before: DriftReport | None) ->
 
 
 def _measure(ctx: Context, report: DriftReport) -> None:
+    """What `toolkit status` and a dashboard of the provider's show: a point each, of the window that was checked."""
     labels = {"endpoint": report.endpoint, "target": ctx.target, "version": str(report.model_version)}
     worst = max((c.effect for c in report.columns), default=0.0)
+    measured = {"drift_rows": float(report.rows), "drift_effect": worst, **report.service}
     now = ctx.clock()
     ctx.metrics.record(
         [
-            MetricPoint(name="drift_rows", value=report.rows, time=now, labels=labels),
-            MetricPoint(name="drift_effect", value=worst, time=now, unit="ratio", labels=labels),
+            MetricPoint(name=name, value=value, time=now, unit=UNITS.get(name, "count"), labels=labels)
+            for name, value in measured.items()
         ]
     )

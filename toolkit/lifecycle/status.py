@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 
-from toolkit.domain.errors import NotFound
+from toolkit.domain import times
+from toolkit.domain.errors import NotFound, ToolkitError
 from toolkit.domain.records import Release
 from toolkit.engine.rollout import MOVING
 from toolkit.lifecycle import naming
@@ -18,10 +20,14 @@ from toolkit.state.registry import Registry
 from toolkit.state.reports import Reports
 from toolkit.state.triggers import Triggers
 
+MEASURED = ("requests", "errors", "p99_ms", "drift_rows")  # of what a check measures
+SINCE = timedelta(days=2)
+
 
 def run(ctx: Context) -> dict[str, Any]:
-    """{"endpoints": [{name, url, model, version, state, ...}], "model", "rollout", "drift", "incidents", "channels"
-    that the last alert did not reach, "untold" incidents, "retrains", "dead_letters", "schedules", "next"}."""
+    """{"endpoints": [{name, url, model, version, state, ...}], "model", "rollout", "drift", "metrics",
+    "incidents", "channels" that the last alert did not reach, "untold" incidents, "retrains", "dead_letters",
+    "schedules", "next"}."""
     release = naming.releases(ctx).current()
     registry = Registry(ctx.store, ctx.project.model_name)
     versions, aliases = registry.versions(), registry.aliases()
@@ -32,6 +38,7 @@ def run(ctx: Context) -> dict[str, Any]:
         "endpoints": [_endpoint(ctx, release)] if release else [],
         "model": {"name": ctx.project.model_name, "versions": len(versions), "aliases": aliases},
         "drift": _drift(report),
+        "metrics": _metrics(ctx),
         "rollout": _rollout(ctx),
         "incidents": [msgspec.to_builtins(i) for i in incidents.open()],
         "channels": incidents.failing(),
@@ -87,6 +94,23 @@ def _drift(report: Any) -> dict[str, Any]:
     drifted = [c.name for c in report.columns if c.verdict == "drift"]
     return {"verdict": report.verdict, "window": report.window, "rows": report.rows, "columns": drifted,
             "performance": report.performance}  # fmt: skip
+
+
+def _metrics(ctx: Context) -> dict[str, Any]:
+    """What the last check measured, read back from the target's metrics: {"time", name: value}; {} where none did in
+    SINCE. A page without them is better than none."""
+    since, labels = (
+        times.text(times.parse(ctx.clock()) - SINCE),
+        {"endpoint": naming.endpoint(ctx), "target": ctx.target},
+    )
+    found: dict[str, Any] = {}
+    try:
+        for name in MEASURED:
+            for point in ctx.metrics.query(name, since=since, labels=labels):
+                found |= {"time": point.time, name: point.value}
+    except ToolkitError as error:
+        ctx.report.warn(f"the metrics cannot be read: {error.message}")
+    return found
 
 
 def _next(found: dict[str, Any]) -> str:

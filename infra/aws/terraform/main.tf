@@ -1057,10 +1057,13 @@ resource "aws_iam_role_policy" "deployer_role" {
         ]
       },
       {
-        Sid      = "ReadLogs"
-        Effect   = "Allow"
-        Action   = ["logs:FilterLogEvents"]
-        Resource = ["arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:log-group:/aws/lambda/${var.stem}-*"]
+        Sid    = "ReadLogs"
+        Effect = "Allow"
+        Action = ["logs:FilterLogEvents"]
+        Resource = [
+          "arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:log-group:/aws/lambda/${var.stem}-*",
+          "arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:log-group:/toolkit/${var.namespace}:*",
+        ]
       },
       {
         Sid    = "Secrets"

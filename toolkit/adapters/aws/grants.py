@@ -91,7 +91,10 @@ def deployer(site: Site) -> tuple[Statement, ...]:
             "RemoveFunctions", ("lambda:DeleteFunction", "logs:DeleteLogGroup"),
             (site.functions, _function_group(site)), "gc and destroy",
         ),
-        Statement("ReadLogs", ("logs:FilterLogEvents",), (_function_group(site),), "logs of functions"),
+        Statement(
+            "ReadLogs", ("logs:FilterLogEvents",), (_function_group(site), site.group(site.metrics_group)),
+            "logs of functions; metrics, for status",
+        ),
         Statement(
             "Secrets",
             (

@@ -32,6 +32,7 @@ def _page(found: dict[str, Any]) -> str:
     lines += _rollout(found["rollout"])
     drift = found["drift"]
     lines.append(f"drift     {drift['verdict']} {drift['window']} {', '.join(drift['columns'])}".rstrip())
+    lines += _metrics(found["metrics"])
     lines += [f"incident  {i['name']} open since {i['opened'][:19]}" for i in found["incidents"]]
     lines += [f"channel   {name} was not reached: {why}" for name, why in found["channels"].items()]
     lines += [f"untold    {title}: no channel took it" for title in found["untold"]]
@@ -45,6 +46,14 @@ def _page(found: dict[str, Any]) -> str:
     if found["host"]:
         lines.append(f"host      process {found['host']['pid']}; stop it with toolkit dev --stop")
     return "\n".join([*lines, f"next      {found['next']}"])
+
+
+def _metrics(metrics: dict[str, Any]) -> list[str]:
+    """Nothing where nothing was measured."""
+    words = {"requests": "{:,.0f} requests", "errors": "{:,.0f} errors", "p99_ms": "p99 {:,.6g} ms",
+             "drift_rows": "{:,.0f} rows checked"}  # fmt: skip
+    said = [text.format(metrics[name]) for name, text in words.items() if name in metrics]
+    return [f"metrics   {', '.join(said)} ({metrics['time'][:19]}Z)"] if said else []
 
 
 def _rollout(rollout: dict[str, Any]) -> list[str]:
