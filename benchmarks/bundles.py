@@ -27,7 +27,7 @@ from pathlib import Path
 
 from benchmarks import lifecycle
 from benchmarks.apparatus import environments
-from benchmarks.apparatus.environments import Missing
+from benchmarks.apparatus.environments import FAILS, Missing
 from benchmarks.apparatus.report import Report, options, timed
 from toolkit.domain.plan import Plan
 
@@ -114,7 +114,7 @@ def _peers(report: Report, folder: Path) -> dict[str, Work]:
     for name, make in {"sam": _sam, "chalice": _chalice}.items():
         try:
             found[name] = make(folder / name)
-        except Missing as error:
+        except FAILS as error:
             report.missing(_title(name), error)
     return found
 
@@ -175,7 +175,13 @@ def _run(command: list[str], folder: Path, home: Path) -> None:
     quiet = {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
     path = f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        command, cwd=folder, env={**os.environ, **quiet, "PATH": path}, capture_output=True, text=True, check=False
+        command,
+        cwd=folder,
+        env={**os.environ, **quiet, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
     if done.returncode:
         raise Missing(" ".join((done.stderr or done.stdout).split())[-300:])
@@ -188,7 +194,7 @@ def _compare(report: Report, works: dict[str, Work], rounds: int) -> None:
             try:
                 times[name][0].append(first())
                 times[name][1].append(again())
-            except Missing as error:
+            except FAILS as error:
                 report.missing(_title(name), error)
                 del works[name]
     found = {name: [statistics.median(each) for each in times[name]] for name in works}

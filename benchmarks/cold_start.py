@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.apparatus import model, peers
-from benchmarks.apparatus.environments import Missing
+from benchmarks.apparatus.environments import FAILS
 from benchmarks.apparatus.report import Report, interleaved, options
 from benchmarks.apparatus.servers import Running, Way
 
@@ -105,7 +105,7 @@ def _servers(report: Report, folder: Path, rounds: int) -> dict[str, float]:
         try:
             way = make()
             times = [_first(way, rows[:1]) for _ in range(rounds + 1)][1:]  # the first fills the page cache
-        except Missing as error:
+        except FAILS as error:
             report.missing(title, error)
             continue
         seconds = report.add(f"{title}: first answer", statistics.median(times) * 1000, "ms") / 1000

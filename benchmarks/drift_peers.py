@@ -23,7 +23,7 @@ from typing import Any
 
 from benchmarks.apparatus import environments
 from benchmarks.apparatus.columns import baseline_of, draw
-from benchmarks.apparatus.environments import Missing
+from benchmarks.apparatus.environments import FAILS, Missing
 from benchmarks.apparatus.report import Report, options, timed
 
 CHUNK = 5000
@@ -108,7 +108,7 @@ def main(argv: list[str] | None = None) -> None:
         _checks(report, Path(name), "evidently", EVIDENTLY, rows // 10)
         try:
             _performance(report, Path(name))
-        except Missing as error:
+        except FAILS as error:
             report.missing(f"CBPE of {_title('nannyml')}", error)
     report.show(asked)
 
@@ -126,7 +126,7 @@ def _checks(report: Report, folder: Path, peer: str, work: tuple[str, str], rows
         title = f"{_title(name)}, {rows:,} rows"
         try:
             one = _run(_python(name), SCRIPT.format(imports=imports, work=body), given)
-        except Missing as error:
+        except FAILS as error:
             report.missing(title, error)
             continue
         found[name] = one

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.apparatus import model, peers
-from benchmarks.apparatus.environments import Missing
+from benchmarks.apparatus.environments import FAILS, Missing
 from benchmarks.apparatus.model import Rows
 from benchmarks.apparatus.report import Report, options
 from benchmarks.apparatus.servers import Running, Way
@@ -86,7 +86,7 @@ def _started(
     for name in (*peers.HERE, *peers.PINNED):
         try:
             ways.append(peers.peer(name, folder, environment))
-        except Missing as error:
+        except FAILS as error:
             report.missing(peers.title(name), error)
     running: dict[str, Running] = {}
     for way in list(ways):
@@ -97,7 +97,7 @@ def _started(
         try:
             server.first(way, rows[:1])
             running[way.server.name] = server
-        except Missing as error:
+        except FAILS as error:
             report.missing(_title(way), error)
             ways.remove(way)
     return running, ways
@@ -113,7 +113,7 @@ def _compared(report: Report, running: dict[str, Running], ways: list[Way], rows
         for way in [way for way in ways if way.name in questions]:
             try:
                 spent, used = _block(running[way.server.name], questions[way.name], requests)
-            except (Missing, OSError) as error:
+            except FAILS as error:
                 report.missing(f"{_title(way)}, {count:,} rows", error)
                 del questions[way.name], times[way.name]
                 continue
@@ -160,7 +160,7 @@ def _two_clients(report: Report, running: dict[str, Running], ways: list[Way], r
             _, taken = server.two_clients(request, 20)
             count = int(min(TOGETHER, max(40, 20 * TOGETHER_SECONDS / taken)))
             times, taken = server.two_clients(request, count)
-        except (Missing, OSError) as error:
+        except FAILS as error:
             report.missing(f"{_title(way)}, two clients", error)
             continue
         a_second[way.name] = len(times) / taken

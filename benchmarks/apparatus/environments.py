@@ -15,6 +15,9 @@ class Missing(Exception):
     """What cannot be measured here, and why."""
 
 
+FAILS = (Missing, OSError, subprocess.SubprocessError)  # how a peer fails, which is its own affair
+
+
 def home(name: str, packages: Sequence[str]) -> Path:
     """Where `bin/python` with those packages is; made on first use. Missing where they do not install here."""
     from platformdirs import user_cache_path
