@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.serving.endpoints import ROW, Client, Reply
-from toolkit.serving.app import ARROW, Info, create_app
+from toolkit.serving.app import Info, create_app
 from toolkit.serving.model import Model
+from toolkit.serving.routing import ARROW
 from toolkit.serving.settings import Limits
 
 KIND = ARROW.decode()
@@ -163,3 +164,10 @@ def test_without_pyarrow_the_answer_says_what_to_do(client: Client, monkeypatch:
     reply = ask(client, body)
     assert reply.status == 415
     assert "requirements" in reply.json()["detail"]
+
+
+def test_the_document_says_so(client: Client) -> None:
+    predict = client.get("/openapi.json").json()["paths"]["/predict"]["post"]
+    for described in (predict["requestBody"], predict["responses"]["200"]):
+        assert set(described["content"]) == {"application/json", KIND}
+    assert ask(client, stream(table(3))).status == 200

@@ -37,6 +37,7 @@ from toolkit.serving.feedback import Feedback
 from toolkit.serving.model import Model, Prediction
 from toolkit.serving.problems import Problem
 from toolkit.serving.routing import (
+    ARROW,
     DOCS,
     SAFE,
     Answer,
@@ -61,7 +62,6 @@ if TYPE_CHECKING:
 __all__ = ["App", "Info", "create_app"]
 
 REPLAY_WAIT = 10.0
-ARROW = b"application/vnd.apache.arrow.stream"
 
 
 class App:

@@ -16,6 +16,7 @@ from toolkit import __version__
 from toolkit.domain.records import Feature
 from toolkit.serving import byhand, ids, problems, validate
 from toolkit.serving.protocols import described
+from toolkit.serving.routing import ARROW
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -69,7 +70,9 @@ def openapi(app: App) -> dict[str, Any]:
             foreign,
             {
                 "/predict": {
-                    "post": _operation("predict", "Predict rows", content["predict"], "Predictions", *_BODY_PROBLEMS)
+                    "post": _also_arrow(
+                        _operation("predict", "Predict rows", content["predict"], "Predictions", *_BODY_PROBLEMS)
+                    )
                 },
                 "/feedback": {
                     "post": _operation(
@@ -99,6 +102,13 @@ def openapi(app: App) -> dict[str, Any]:
 def _merged(foreign: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """Ours first; where Vertex AI took a path and method of ours, it is Vertex's."""
     return {**own, **{path: {**own.get(path, {}), **methods} for path, methods in foreign.items()}}
+
+
+def _also_arrow(operation: dict[str, Any]) -> dict[str, Any]:
+    """An Arrow IPC stream of columns is taken too, and given to who accepts it, where the bundle has pyarrow."""
+    for body in (operation["requestBody"], operation["responses"]["200"]):
+        body["content"][ARROW.decode()] = {"schema": {"type": "string", "format": "binary"}}
+    return operation
 
 
 _BODY_PROBLEMS = (400, 408, 413, 415, 422)

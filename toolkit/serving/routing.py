@@ -17,6 +17,7 @@ Scope = MutableMapping[str, Any]
 Headers = dict[bytes, bytes]
 
 JSON = b"application/json"
+ARROW = b"application/vnd.apache.arrow.stream"
 SAFE = (
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
