@@ -49,13 +49,20 @@ def test_without_a_season_nothing_is_retrained(tmp_path: Path, shell: Shell) -> 
     assert "retrain" not in [step["name"] for step in data["steps"]]
 
 
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory, module_shell: Shell) -> dict[str, Any]:
+    return told(module_shell, tmp_path_factory.mktemp("here"))
+
+
 @pytest.mark.exhaustive
 @pytest.mark.timeout(1200)
-def test_on_aws_played_here_it_is_the_same_story_to_the_last_prediction(tmp_path: Path, shell: Shell) -> None:
-    here = told(shell, tmp_path / "here")
-    aws = told(shell, tmp_path / "aws", "-t aws-local")
+@pytest.mark.parametrize("target", ["aws-local", "gcp-local"])
+def test_on_a_cloud_played_here_it_is_the_same_story_to_the_last_prediction(
+    target: str, here: dict[str, Any], tmp_path: Path, shell: Shell
+) -> None:
+    there = told(shell, tmp_path, f"-t {target}")
     for same in ("dataset", "models", "predictions_sha256", "rows", "retrains", "drift"):
-        assert aws[same] == here[same], same
-    names = [step["name"] for step in aws["steps"]]
+        assert there[same] == here[same], same
+    names = [step["name"] for step in there["steps"]]
     assert names[:2] == ["project", "emulator"]
     assert names[-1] == "stop"

@@ -43,6 +43,12 @@ CASE = """
             store.put("b", b"2")
         assert aws.proxy.seen
 
+    def test_another_cloud(cloud, tmp_path):
+        gcp = cloud("gcp", faults=["unavailable"])
+        done = secrets(gcp, tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert any("secretmanager.googleapis.com" in line for line in gcp.proxy.seen)
+
     def test_what_there_is_not(cloud):
         with pytest.raises(pytest.UsageError, match="no emulator"):
             cloud("aws", "nothing")
@@ -60,7 +66,7 @@ def run(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
 def test_people_test_their_projects_with_it(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(textwrap.dedent(CASE))
     done = run(tmp_path, *_loaded())
-    assert "3 passed" in done.stdout, done.stdout + done.stderr
+    assert "4 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_it_is_light(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ class GcpSettings(BaseModel):
     emulator: Literal["", "google"] = Field(
         "", description="play Google Cloud on this machine: `toolkit dev` starts it"
     )
+    emulator_address: str = Field("", description="where the emulator is, when something else has started it (tests)")
     stem: str = Field("", description="what the names of all that belongs to the target begin with")
     project: str = Field("", description="the Google Cloud project's id")
     region: str = Field("", description="where functions, jobs and schedules are, like europe-west1")
@@ -90,7 +91,7 @@ class GcpSettings(BaseModel):
         except ConfigError as error:
             raise ValueError(error.message) from error
 
-    @field_validator("endpoint", "services_endpoint")
+    @field_validator("endpoint", "services_endpoint", "emulator_address")
     @classmethod
     def _a_url(cls, value: str) -> str:
         if value and not _URL.fullmatch(value):
@@ -111,6 +112,7 @@ class GcpSettings(BaseModel):
         if value and not _ACCOUNT.fullmatch(value):
             raise ValueError(f"{value!r} is not a service account: name@project.iam.gserviceaccount.com")
         return value
+
 
     @field_validator("accounts")
     @classmethod
