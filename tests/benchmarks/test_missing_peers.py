@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -118,3 +120,23 @@ def test_drift(tmp_path: Path, report: Report, monkeypatch: pytest.MonkeyPatch) 
     assert list(absent(report)) == ["evidently 0.7.23, 500 rows (no wheel for this Python)"]
     assert report.ratios == {}
     assert {row["name"]: row["value"] for row in report.rows}["ours, 500 rows: CPU of the process"] > 0
+
+
+def test_the_usual_bundle(tmp_path: Path, report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
+    from toolkit.packaging import measure
+
+    def measured(request: dict[str, Any]) -> dict[str, Any]:
+        if cold_start.USUAL in request["roots"]:
+            return {"failed": f"{cold_start.USUAL}: no module named fastapi"}
+        return {name: {"answer": {"body": '{"p": [0.5]}'}} for name in request["roots"]}
+
+    with zipfile.ZipFile(tmp_path / "ours.zip", "w") as archive:
+        archive.writestr("model/model.onnx", b"")
+    ours = dict.fromkeys((cold_start.ONNX, cold_start.COMPILED), tmp_path / "ours.zip")
+    monkeypatch.setattr(cold_start, "_usual", lambda root, model: root)
+    monkeypatch.setattr(cold_start, "_measured", measured)
+    for name, found in {"floor": tmp_path, "sample": {}, "event": {}}.items():
+        monkeypatch.setattr(measure, name, lambda *given, found=found: found)
+    starts = cold_start._starts(report, tmp_path, ours, {cold_start.ONNX: {}}, 1)
+    assert cold_start.USUAL not in starts
+    assert "no module named fastapi" in next(absent(report))
