@@ -26,13 +26,18 @@ COMPILED: dict[str, tuple[str, ...]] = {"inference": ("msgspec", "mangum")}
 PROVIDER_NEEDS: dict[str, dict[str, tuple[str, ...]]] = {
     "aws": {"inference": ("boto3", "stamina"), "drift_check": ("boto3", "stamina")},
     "gcp": {"inference": ("google-cloud-storage", "stamina"), "drift_check": ("google-cloud-storage", "stamina")},
+    "azure": {
+        "inference": ("azure-storage-blob", "azure-identity", "stamina"),
+        "drift_check": ("azure-storage-blob", "azure-identity", "stamina"),
+    },
     "local": {"drift_check": ("httpx2",)},  # alerts are posted to webhooks
 }
 # package -> what it asks for and never imports when it only predicts; left out where nothing else asks for it
 UNUSED: dict[str, frozenset[str]] = {"onnxruntime": frozenset({"flatbuffers", "protobuf", "packaging"})}
 
 # what is not in the core, and the extra that brings it
-_EXTRA = {"onnxruntime": "onnx", "numpy": "onnx", "boto3": "aws", "google-cloud-storage": "gcp"}
+_EXTRA = {"onnxruntime": "onnx", "numpy": "onnx", "boto3": "aws", "google-cloud-storage": "gcp",
+          "azure-storage-blob": "azure", "azure-identity": "azure"}  # fmt: skip
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(\[[^\]]*\])?\s*([<>=!~;@].*)?")
 
 
