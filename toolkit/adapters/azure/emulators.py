@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from toolkit.adapters.azure import client
@@ -22,3 +23,12 @@ def _connect(settings: Settings, address: str) -> dict[str, Any]:
 
 def _prepare(settings: Settings) -> None:
     """What an operator makes once."""
+    from azure.core.exceptions import ResourceExistsError
+
+    from toolkit.adapters.azure.arm_apps import Apps
+    from toolkit.adapters.azure.store import service
+
+    with suppress(ResourceExistsError):
+        service(settings["account"], settings["endpoint"]).create_container(settings["container"])
+    apps = Apps(settings)
+    apps.change("make the environment", "PUT", apps.environment, {"location": apps.arm.location, "properties": {}})

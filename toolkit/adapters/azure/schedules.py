@@ -1,4 +1,5 @@
-"""Schedules as Container Apps jobs with a schedule trigger: each hands its event to the function (`function_app.deliver`).
+"""Schedules as Container Apps jobs with a schedule trigger: each hands its event to the function, by
+`function_app.deliver`.
 
 They are Kubernetes' cron jobs: five fields in UTC, as the portable grammar has them. Such a job cannot be switched off,
 so a schedule that is not enabled has a manual trigger. Its tags say what the job has no field for; the event and the
