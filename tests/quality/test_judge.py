@@ -100,6 +100,16 @@ def test_a_challenger_that_dies_on_its_requests_is_missed() -> None:
     assert rule(weigh([minute(15)] * 60), Policy(), 1.0).ruling == "wait"
 
 
+def test_answers_that_differ_as_they_did_before_are_no_reason_and_others_are() -> None:
+    """A model is trained anew because the old one no longer fits: of its top bin are twice the odds, and then some."""
+    found = stream(3, shift=0.95, requests=2000)
+    ratios = [(0.2 * (1 + 0.95 * t)) / (1 - 0.2 * (1 + 0.95 * t)) / (0.2 / 0.8) for t in np.linspace(-1, 1, 5)]
+    assert weigh(found).signals["prediction"] >= needed(ALPHA)
+    assert weigh(found, ratios).signals["prediction"] < 0
+    assert weigh(found, [1 / ratio for ratio in ratios]).signals["prediction"] >= needed(ALPHA)
+    assert weigh(stream(3, requests=2000), ratios).signals["prediction"] < 0, "nor to answer as the champion does"
+
+
 def _evidence(log_e: float = 0.0, requests: int = 500) -> Evidence:
     return Evidence(log_e=log_e, signals={"errors": log_e, "latency": 0.0}, requests=requests, errors=0)
 

@@ -27,18 +27,14 @@ from toolkit.domain.records import Release
 from toolkit.domain.specs import ScheduleSpec
 from toolkit.engine.rollout import MOVING, Abort, Hold, Resume, Ruled
 from toolkit.engine.rollouts import Standing
-from toolkit.lifecycle import find, naming, shadow, stretches
+from toolkit.lifecycle import expected, naming, shadow, stretches
 from toolkit.lifecycle.standing import append, rollouts
 from toolkit.ports.context import Context
 from toolkit.quality import judge
-from toolkit.quality.baseline import from_bytes
-from toolkit.quality.bins import Numbers
 from toolkit.quality.judge import Policy, Verdict
-from toolkit.state.blobs import Blobs
 from toolkit.state.incidents import Incidents
 from toolkit.state.registry import CHAMPION, Registry
 
-BINS = stretches.BINS
 EVERY = "rate(1 minute)"
 
 
@@ -85,9 +81,9 @@ def judged(ctx: Context, standing: Standing) -> Verdict:
         timeout=times.seconds(config.timeout),
         requests=config.requests,
     )
-    edges, positive = _scores(ctx, rollout.champion)
+    cuts, positive = expected.cuts_and_class(ctx, rollout.champion)
     seen = stretches.Stretches(ctx, standing)
-    found = judge.weigh(seen.judged(edges, positive))
+    found = judge.weigh(seen.judged(cuts, positive), standing.how.get("expected", ()))
     elapsed = (times.parse(ctx.clock()) - times.parse(rollout.since)).total_seconds()
     return judge.rule(found, policy, elapsed, stage_requests=seen.requests(rollout.since))
 
@@ -213,19 +209,6 @@ def _tell(ctx: Context, standing: Standing, *, firing: bool) -> None:
 
 def _by_hand(ctx: Context, event: Hold | Resume | Abort) -> Standing:
     return reconcile(ctx, append(ctx, event))
-
-
-def _scores(ctx: Context, champion: int) -> tuple[tuple[float, ...], str]:
-    """Where scores are cut (tenths of the champion's reference for numbers, of 0 to 1 for probabilities), and the class
-    they are the probability of."""
-    manifest = find.manifest(ctx, find.version(ctx, champion))
-    signature = manifest.signature
-    if signature.task != "regression":
-        return tuple(i / BINS for i in range(1, BINS)), signature.classes[1] if signature.task == "binary" else ""
-    role = manifest.files.get("profile")
-    prediction = from_bytes(Blobs(ctx.store).get(role)).prediction if role else None
-    edges = prediction.edges if isinstance(prediction, Numbers) else ()
-    return tuple(sorted({edges[len(edges) * i // BINS] for i in range(1, BINS)})) if edges else (), ""
 
 
 def _said(event: dict[str, Any]) -> str:

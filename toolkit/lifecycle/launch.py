@@ -15,7 +15,7 @@ from toolkit.domain.errors import Conflict, NotFound, PlanError
 from toolkit.domain.records import Release
 from toolkit.engine.rollout import MOVING, RESTING, Begin
 from toolkit.engine.rollouts import Standing
-from toolkit.lifecycle import deploy, find, naming
+from toolkit.lifecycle import deploy, expected, find, naming
 from toolkit.lifecycle.delivery import reconcile
 from toolkit.lifecycle.standing import rollouts
 from toolkit.ports.context import Context
@@ -30,8 +30,10 @@ def run(
     shadowed: bool = False,
     bake: str = "",
     reason: str = "rollout",
+    passed: bool = False,
 ) -> Standing:
     """Send `version` (default: the challenger, else the latest) out. The same again while it is on its way: goes on.
+    `passed`: its gates were judged already (else they are, and only decide what the judge expects of it).
 
     Raises Conflict (another rollout is on its way, or it serves already), NotFound (nothing is deployed yet), PlanError
     (the model is read from the bucket, or no rows are kept to replay), Untrusted, GateFailed (over the serve budget).
@@ -51,11 +53,12 @@ def run(
         )
     if chosen == current.model_version:
         raise Conflict(f"version {chosen} serves already", hint="toolkit status")
+    foreseen = expected.run(ctx, current.model_version, chosen, passed=passed)
     release = deploy.provision(ctx, chosen, reason=reason)
     split = _split(ctx, current, chosen, shares)
     event = Begin(champion=current.model_version, challenger=chosen, shares=shares, time=ctx.clock(), shadow=shadowed)
     op = digest.of_value([ctx.actor, ctx.clock(), chosen])[:20]
-    how = {"bake": bake or ctx.project.rollout.bake, "reason": reason, **split}
+    how = {"bake": bake or ctx.project.rollout.bake, "reason": reason, "expected": foreseen, **split}
     standing = journal.begin(event, release, how, op=op)
     registry = Registry(ctx.store, ctx.project.model_name)
     registry.move(CHALLENGER, to=chosen, actor=ctx.actor, reason=reason, op=f"{op}/challenger", time=ctx.clock())

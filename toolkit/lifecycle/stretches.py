@@ -19,13 +19,13 @@ from datetime import datetime, timedelta
 from toolkit.domain import times
 from toolkit.engine.rollouts import Standing
 from toolkit.lifecycle import realised
+from toolkit.lifecycle.expected import BINS
 from toolkit.ports.context import Context
 from toolkit.quality.judge import Answers, Stretch
 from toolkit.serving.capture import Row
 from toolkit.state import service
 from toolkit.state.service import BOUNDS, Interval, Served
 
-BINS = 10
 SLOW = 0.95
 BEFORE = timedelta(hours=1)  # of the champion, for the bound on latency and to compare with once it has no traffic
 

@@ -50,3 +50,13 @@ def answer(model: serving.Model, wired: pl.DataFrame) -> Answers:
     numbers = {name: number for number, name in enumerate(classes)}
     known = np.asarray([numbers[label] for label in labels], dtype=np.int64)
     return Answers(np.asarray(scores, dtype=np.float64).reshape(-1, len(classes)), known)
+
+
+def scores(model: serving.Model, wired: pl.DataFrame) -> list[float]:
+    """Of each row the one number that serving keeps (`Prediction.confidence`); rows without one are left out."""
+    names = [feature.name for feature in model.signature.features]
+    found: list[float] = []
+    for chunk in wired.select(names).iter_slices(CHUNK):
+        prediction = model.answer([chunk[name].to_list() for name in names], len(chunk))
+        found += [score for score in prediction.confidence if score is not None]
+    return found

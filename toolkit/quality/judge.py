@@ -3,7 +3,8 @@
     errors        requests that failed
     silence       requests that the challenger should have had a share of and never counted: it died on them
     latency       requests slower than what the champion's slowest share took
-    prediction    scores, bin by bin, both ways: the same traffic should get about the same answers
+    prediction    scores, bin by bin, both ways: the same traffic should get about the same answers, or those that
+                  differ as they did where both were measured before (`expected`)
     labels        predictions that turned out wrong, of those whose label came
     calibration   probabilities against what happened, of those whose label came
 
@@ -82,9 +83,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Weighing:
-    """Adds up what stretches say that the challenger is worse; stretches in the order of time."""
+    """Adds up what stretches say that the challenger is worse; stretches in the order of time. `expected`: the odds
+    ratio of each bin of scores that is no worse either, as 1.0 (the champion's) is and all that lies between."""
 
-    def __init__(self) -> None:
+    def __init__(self, expected: Sequence[float] = ()) -> None:
+        self._expected = expected
         self._more = {name: Test(TOLERANCE[name]) for name in ("errors", "latency", "labels")}
         self._bins: list[tuple[Test, Test]] = []
         self._labelled, self._bias = 0, 0.0
@@ -104,9 +107,10 @@ class Weighing:
 
     def _compare(self, champion: Sequence[int], challenger: Sequence[int]) -> None:
         """Every bin against the rest, more and less."""
-        tolerance = TOLERANCE["prediction"]
         while len(self._bins) < len(champion):
-            self._bins.append((Test(tolerance), Test(tolerance, falls=True)))
+            odds = self._expected[len(self._bins)] if len(self._bins) < len(self._expected) else 1.0
+            more, less = (TOLERANCE["prediction"] * max(1.0, ratio) for ratio in (odds, 1 / odds))
+            self._bins.append((Test(more), Test(less, falls=True)))
         ours, theirs = sum(challenger), sum(champion)
         for tests, a, b in zip(self._bins, champion, challenger, strict=False):
             for test in tests:
@@ -131,8 +135,8 @@ class Weighing:
         return Evidence(log_e=mean(weighted), signals=logs, requests=self._requests, errors=self._errors)
 
 
-def weigh(stretches: Iterable[Stretch]) -> Evidence:
-    weighing = Weighing()
+def weigh(stretches: Iterable[Stretch], expected: Sequence[float] = ()) -> Evidence:
+    weighing = Weighing(expected)
     for stretch in stretches:
         weighing.add(stretch)
     return weighing.evidence
