@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -104,6 +107,7 @@ def at(part: str, status: int, code: str) -> Callable[[int, str, str], Fault | N
         ("", 403, "ExpiredToken", 6, "aws sso login"),
         ("", 403, "RequestTimeTooSkewed", 6, "timedatectl"),
         ("", 403, "AccessDenied", 6, "s3:"),
+        ("", 400, "IllegalLocationConstraintException", 2, "aws s3api get-bucket-location --bucket bucket-p"),
     ],
 )
 def test_a_bucket_that_refuses(project: Project, part: str, status: int, code: str, exit_code: int, hint: str) -> None:
@@ -131,6 +135,42 @@ def test_a_batch_that_refuses(project: Project, part: str, status: int, code: st
         done = project.run(services_endpoint=proxy.address, train=f"--set train.memory={len(part + code)}Gi --again")
     assert done.code == exit_code, done.out + done.err
     assert hint in refused(done)["hint"]
+
+
+@pytest.mark.parametrize(
+    ("part", "status", "code", "exit_code", "hint"),
+    [
+        ("/anothers-bucket", 409, "BucketAlreadyExists", 2, "set bucket ="),
+        ("/anothers-bucket", 400, "TooManyBuckets", 7, "aws service-quotas"),
+        ("/anothers-bucket", 403, "AccessDenied", 6, "s3:CreateBucket"),
+    ],
+)
+def test_a_bucket_that_cannot_be_made(
+    project: Project, part: str, status: int, code: str, exit_code: int, hint: str
+) -> None:
+    """A HEAD is let through: there is none of ours."""
+
+    def making(number: int, method: str, target: str) -> Fault | None:
+        return Refused(status, code) if method == "PUT" and target.startswith(part) else None
+
+    with Proxy(cloud.address(), making) as proxy:
+        told = {"endpoint": proxy.address, "bucket": "anothers-bucket", "stem": "p-bucket"}
+        done = project.run("bootstrap -t cloud --yes --json", **told)
+    assert done.code == exit_code, done.out + done.err
+    assert hint in refused(done)["hint"]
+
+
+def test_somebody_without_credentials(project: Project) -> None:
+    """In a process of its own: this one has found some, and keeps them."""
+    project.run("version")  # the target's table as it should be
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    nothing = {name: value for name, value in cloud.ENVIRONMENT.items() if "KEY" not in name}
+    command = [sys.executable, "-m", "toolkit", "status", "-t", "cloud", "--json"]
+    told = subprocess.run(
+        command, cwd=project.folder, env={**environment, **nothing}, capture_output=True, text=True, timeout=60
+    )
+    assert told.returncode == 6, told.stdout + told.stderr
+    assert "aws configure sso" in json.loads(told.stdout)["error"]["hint"]
 
 
 @pytest.fixture
