@@ -4,9 +4,9 @@ Credentials come from boto3's default chain.
 
 `errors` is the one table from AWS's codes to ours, `client` the one place where clients are made, `emulator` the moto
 server that the suites talk to over the wire. `endpoint` puts the store on another server that speaks S3: for state it
-must honour preconditions and list bytewise. SeaweedFS 4.48 does the first (of racing creators and swappers one won) but
-lists folder by folder and cannot hold `a` beside `a/b`: 26 of the suite's 149 cases fail on it, so it is no store for
-state. `services_endpoint` puts the rest on an emulator.
+must honour preconditions. One that keeps keys as files lists folder by folder, and `listing = "folders"` sorts that
+here: so SeaweedFS 4.48 holds state; it only cannot hold `a` beside `a/b`, which no key of ours asks for (a journey
+looks at all of them). `services_endpoint` puts the rest on an emulator.
 
 Large files: what moto proves is create-only on completing an upload; it ignores If-Match there, so that part of a swap
 of a large file rests on S3's documentation (and a look beforehand).

@@ -35,6 +35,9 @@ class AwsSettings(BaseModel):
     bucket: str = Field("", description="the bucket that is the database; your operator makes it once")
     prefix: str = Field("", description="folder in the bucket; default: the project's name")
     endpoint: str = Field("", description="another server that speaks S3, with preconditions; default: AWS")
+    listing: Literal["flat", "folders"] = Field(
+        "flat", description='"folders" for an endpoint that lists folder by folder (SeaweedFS)'
+    )
     services_endpoint: str = Field("", description="where the services other than S3 are; default: AWS (for emulators)")
     topics: list[str] = Field([], description="SNS topics (ARNs) that alerts are published to")
     secrets: str = Field("", description="folder of the secrets' names; default: project/target")

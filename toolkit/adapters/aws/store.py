@@ -15,14 +15,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from toolkit.adapters.aws import transfer
+from toolkit.adapters.aws import listing, transfer
 from toolkit.adapters.aws.client import again, client
 from toolkit.adapters.aws.errors import code, refused_for_now, torn, translated
 from toolkit.adapters.aws.whole import broken_off
@@ -50,19 +51,23 @@ def open_store(settings: Settings) -> Store:
         settings["prefix"],
         reads=client("s3", region, endpoint),
         writes=client("s3", region, endpoint, retries=False),
+        folders=settings.get("listing") == "folders",
     )
 
 
 class S3Store:
     """`reads` retries, `writes` does not. `part` is the size from which a file goes up in parts of that size, bytes
-    (S3: 5 MiB to 5 GiB)."""
+    (S3: 5 MiB to 5 GiB); `folders` says that the server lists folder by folder."""
 
-    def __init__(self, bucket: str, prefix: str, *, reads: Any, writes: Any, part: int = transfer.PART) -> None:
+    def __init__(
+        self, bucket: str, prefix: str, *, reads: Any, writes: Any, part: int = transfer.PART, folders: bool = False
+    ) -> None:
         self._bucket = bucket
         self._base = f"{prefix}/" if prefix else ""
         self._reads = reads
         self._writes = writes
         self._part = part
+        self._folders = folders
         self._met = False  # whether the bucket has been seen to exist
 
     def get(self, key: str) -> Object:
@@ -135,11 +140,12 @@ class S3Store:
         return _meta(key, reply)
 
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[Meta]:
-        wanted = {"Bucket": self._bucket, "Prefix": self._base + prefix, "StartAfter": self._base + after}
+        paginator = self._reads.get_paginator("list_objects_v2")
+        walk = listing.by_folder if self._folders else listing.flat
         with self._translated("list", prefix):
-            for page in self._reads.get_paginator("list_objects_v2").paginate(**wanted):
-                for found in page.get("Contents", ()):
-                    yield _meta(found["Key"].removeprefix(self._base), found, size="Size")
+            pages = partial(_pages, paginator, self._bucket)
+            for key, found in walk(pages, self._base, prefix, after):
+                yield _meta(key, found, size="Size")
 
     def delete(self, key: str) -> None:
         check_key(key)
@@ -216,6 +222,10 @@ class S3Store:
     def _translated(self, verb: str, key: str) -> AbstractContextManager[None]:
         where = f"s3://{self._bucket}/{self._base}{key}"
         return translated(f"{verb} {where}", self._reads.meta.region_name, bucket=self._bucket)
+
+
+def _pages(paginator: Any, bucket: str, wanted: Mapping[str, str]) -> Iterator[Any]:
+    yield from paginator.paginate(Bucket=bucket, **wanted)
 
 
 def _typed(key: str) -> dict[str, str]:
