@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -27,7 +30,7 @@ def counted(baseline: Baseline, frame: Frame, scores: list[float]) -> bytes:
     return counter.take() or b""
 
 
-@pytest.mark.parametrize("form", ["frame", "lazy", "file", "files"])
+@pytest.mark.parametrize("form", ["frame", "lazy", "file", "files", "csv", "csvs"])
 def test_the_batch_path_equals_the_counter(
     baseline: Baseline, window: Callable[..., Frame], tmp_path: Path, form: str
 ) -> None:
@@ -45,6 +48,12 @@ def test_the_batch_path_equals_the_counter(
         for part in range(3):
             data[part * 3000 : (part + 1) * 3000].write_parquet(tmp_path / f"part-{part}.parquet")
         source = tmp_path / "*.parquet"
+    elif form == "csv":
+        data.write_csv(source := tmp_path / "window.csv")
+    elif form == "csvs":
+        for part in range(3):
+            data[part * 3000 : (part + 1) * 3000].write_csv(tmp_path / f"part-{part}.csv")
+        source = str(tmp_path / "*.csv")
     one = profile_frame(source, baseline, scores="p")
     other = merge([counted(baseline, frame, scores)], baseline)
     assert one.rows == other.rows == 9000
@@ -71,7 +80,7 @@ def test_missing_columns_and_unreadable_files(baseline: Baseline, tmp_path: Path
     with pytest.raises(DataError, match="columns are missing: normal, skewed"):
         profile_frame(pl.DataFrame({"count": [1]}), baseline)
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 not really")
-    for name in ("bad.parquet", "none.parquet"):
+    for name in ("bad.parquet", "none.parquet", "none.csv"):
         with pytest.raises(DataError, match="the window cannot be read"):
             profile_frame(tmp_path / name, baseline)
 
@@ -79,3 +88,47 @@ def test_missing_columns_and_unreadable_files(baseline: Baseline, tmp_path: Path
 def test_an_empty_frame_is_an_empty_profile(baseline: Baseline, window: Callable[..., Frame]) -> None:
     empty = pl.DataFrame(window(10, seed=1), schema_overrides=SCHEMA, strict=False).clear()
     assert profile_frame(empty, baseline) == merge([], baseline)
+
+
+def test_a_file_that_is_damaged_in_its_middle_is_refused(tmp_path: Path) -> None:
+    baseline = build_baseline({"x": [1.0, 2.0, 3.0]}, [Feature(name="x", dtype="float64")])
+    pl.DataFrame({"x": [float(i) for i in range(300_000)]}).write_parquet(file := tmp_path / "window.parquet")
+    content = bytearray(file.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 5000] = bytes(5000)
+    file.write_bytes(content)
+    with pytest.raises(DataError, match="the window cannot be read"):
+        profile_frame(file, baseline)
+
+
+HUNDRED = """
+import resource, sys
+from pathlib import Path
+from toolkit.quality.baseline import from_bytes
+from toolkit.quality.batch import profile_frame
+
+folder = Path(sys.argv[1])
+baseline = from_bytes((folder / "baseline").read_bytes())
+few = profile_frame(folder / "few-*.parquet", baseline).rows
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+many = profile_frame(folder / "*.parquet", baseline).rows
+print(few, many, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(1800)
+def test_a_hundred_million_rows_take_the_memory_of_five(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    million = {"x": rng.normal(size=1_000_000), "k": rng.choice(["a", "b", "c", "d"], 1_000_000)}
+    kinds: Any = {"x": "float64", "k": "string"}
+    head = {name: values[:50_000].tolist() for name, values in million.items()}
+    baseline = build_baseline(head, [Feature(name=name, dtype=kinds[name]) for name in head])
+    (tmp_path / "baseline").write_bytes(baseline.to_bytes())
+    pl.DataFrame(million).write_parquet(tmp_path / "few-0.parquet")
+    for number in range(1, 100):
+        (tmp_path / f"{'few' if number < 5 else 'more'}-{number}.parquet").hardlink_to(tmp_path / "few-0.parquet")
+    done = subprocess.run([sys.executable, "-c", HUNDRED, str(tmp_path)], capture_output=True, text=True, check=True)
+    few, many, grown = map(int, done.stdout.split())
+    assert (few, many) == (5_000_000, 100_000_000)
+    assert grown < 64, f"{grown} MB more"

@@ -8,7 +8,7 @@ differential test holds this).
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,15 +25,17 @@ if TYPE_CHECKING:
 
 BLOCK = 50_000  # rows
 MAX_THREADS = 8
+_TRUTHS = {"true": True, "false": False}
 
 
 def profile_frame(
     frame: pl.LazyFrame | pl.DataFrame | Path | str, baseline: Baseline, *, scores: str | Sequence[str] = ()
 ) -> Profile:
-    """Count a frame, or Parquet files by their path (a glob too).
+    """Count a frame, or files by their path (a glob too): Parquet, or CSV with a header by the ending `.csv`.
 
     `scores` names the column of the score: of the probability of the last class, of the predicted value, or one column
-    a class in the order of the classes. Raises DataError for a missing column, MissingExtra without Polars.
+    a class in the order of the classes. Text that is no number counts as null, in CSV "true" and "false" are truths.
+    Raises DataError for a missing column or a file that cannot be read, MissingExtra without Polars.
     """
     try:
         import polars as pl
@@ -41,7 +43,7 @@ def profile_frame(
         raise missing_extra("polars", "data") from error
     from toolkit.quality.vector import Tally
 
-    lazy = pl.scan_parquet(frame) if isinstance(frame, str | Path) else frame.lazy()
+    lazy = _scan(frame) if isinstance(frame, str | Path) else frame.lazy()
     answers = [scores] if isinstance(scores, str) else list(scores)
     names = _read_names(lazy)
     wanted = list(dict.fromkeys([*(bins.name for bins in baseline.features), *answers]))
@@ -50,7 +52,7 @@ def profile_frame(
         raise DataError(f"columns are missing: {', '.join(missing)}; there are {', '.join(names)}")
     tally = Tally(baseline.features, baseline.prediction, baseline.chances)
     kinds = {b.name: pl.Enum(b.values) for b in baseline.features if isinstance(b, Categories) and not b.boolean}
-    blocks = lazy.select(wanted).collect_batches(chunk_size=BLOCK, maintain_order=False, engine="streaming")
+    blocks = _blocks(lazy.select(wanted))
     with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool:  # columns write to cells of their own
         for block in blocks:
             work = [
@@ -63,6 +65,22 @@ def profile_frame(
             if answers:
                 tally.add_scores(_scores(block, answers, baseline))
     return Profile(baseline.name, tally.rows, tally.counts.tolist(), tally.moments)
+
+
+def _scan(where: str | Path) -> pl.LazyFrame:
+    """CSV as text: what a column is, its bins know."""
+    import polars as pl
+
+    return pl.scan_csv(where, infer_schema=False) if str(where).endswith(".csv") else pl.scan_parquet(where)
+
+
+def _blocks(lazy: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    import polars as pl
+
+    try:
+        yield from lazy.collect_batches(chunk_size=BLOCK, maintain_order=False, engine="streaming")
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"the window cannot be read: {error}") from error
 
 
 def _scores(block: pl.DataFrame, answers: Sequence[str], baseline: Baseline) -> Scores:
@@ -125,6 +143,8 @@ def _truths(bins: Categories, values: pl.Series) -> Counts:
     import numpy as np
     import polars as pl
 
+    if values.dtype == pl.String:
+        values = values.str.to_lowercase().replace_strict(_TRUTHS, default=None, return_dtype=pl.Boolean)
     truths = values.cast(pl.Boolean, strict=False)
     true, null = int(truths.sum() or 0), truths.null_count()
     counts = np.zeros(bins.size, dtype=np.int64)
