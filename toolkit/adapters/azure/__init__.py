@@ -17,6 +17,9 @@ PROVIDER = Provider(
         "store": "toolkit.adapters.azure.store:open_store",
         "functions": "toolkit.adapters.azure.functions:open_functions",
         "jobs": "toolkit.adapters.azure.jobs:open_jobs",
+        "secrets": "toolkit.adapters.azure.secrets:open_secrets",
+        "alerts": "toolkit.adapters.azure.alerts:open_alerts",
+        "metrics": "toolkit.adapters.azure.metrics:open_metrics",
         "schedules": "toolkit.adapters.azure.schedules:open_schedules",
     },
     settings="toolkit.adapters.azure.settings:AzureSettings",
@@ -26,6 +29,7 @@ PROVIDER = Provider(
             "functions.http", "functions.event", "functions.versions", "functions.weights", "functions.timeout",
             "functions.memory", "functions.logs",
             "jobs.run", "jobs.cancel", "jobs.timeout", "jobs.memory", "jobs.retry", "jobs.array", "schedules.fire",
+            "secrets.store", "alerts.publish", "metrics.record",
         }
     ),
     extra="azure",

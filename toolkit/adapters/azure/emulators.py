@@ -6,8 +6,13 @@ from contextlib import suppress
 from typing import Any
 
 from toolkit.adapters.azure import client
+from toolkit.adapters.azure.names import Names
 from toolkit.ports import Settings
 from toolkit.ports.emulator import Emulator
+
+WORKSPACE = "00000000-0000-0000-0000-00000e0e0e0e"
+INGESTION = "https://emulated.westeurope-1.ingest.monitor.azure.com"
+RULE = f"dcr-{'0e' * 16}"
 
 
 def azure(settings: Settings) -> Emulator:
@@ -17,8 +22,12 @@ def azure(settings: Settings) -> Emulator:
 
 
 def _connect(settings: Settings, address: str) -> dict[str, Any]:
+    """Alerts go to the operator's topic unless others are named."""
     client.emulated.add(address)
-    return {**settings, "endpoint": address, "services_endpoint": address}
+    own = {"endpoint": address, "services_endpoint": address}
+    topic = f"https://{Names(settings['stem']).topic}.{settings['location']}-1.eventgrid.azure.net/api/events"
+    where = {"workspace": WORKSPACE, "ingestion": INGESTION, "rule": RULE, "topics": [topic]}
+    return {**settings, **{key: settings[key] or value for key, value in where.items()}, **own}
 
 
 def _prepare(settings: Settings) -> None:

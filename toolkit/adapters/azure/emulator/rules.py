@@ -8,4 +8,5 @@ from toolkit.adapters.azure.emulator.site import Site
 
 
 def methods(site: Site) -> tuple[Method, ...]:
-    return (*arm_rules.methods(site),)
+    own = (*site.vaults.methods(), *site.grid.methods(), *site.workspace.methods())
+    return (*own, *arm_rules.methods(site))

@@ -33,16 +33,23 @@ class Field:
 
 @dataclass
 class Shape:
-    """`variants` are the models that may stand for it, by the value of the field `selector`."""
+    """`variants` are the models that may stand for it, by the value of the field `selector`; with `items` it is an
+    array of those."""
 
     fields: dict[str, Field] = field(default_factory=dict)
     selector: str = ""
     variants: dict[str, Any] = field(default_factory=dict)
+    items: Shape | None = None
 
 
 def check(value: Any, hint: Any, where: str = "", *, full: bool = True) -> None:
     """Raises Refused where `value` is nothing that `hint` takes. `full=False`: a patch, which may leave out what is
     required."""
+    if isinstance(hint, Shape) and hint.items:
+        _require(isinstance(value, list), value, "an array", where)
+        for number, item in enumerate(value):
+            check(item, hint.items, f"{where}[{number}]", full=full)
+        return
     if isinstance(hint, Shape) or _is_model(hint):
         _check_object(value, hint if isinstance(hint, Shape) else shape(hint), where, full=full)
         return

@@ -7,8 +7,11 @@ from pathlib import Path
 from toolkit.adapters.azure.emulator.arm_console import ConsoleLogs
 from toolkit.adapters.azure.emulator.containerapps import ContainerApps
 from toolkit.adapters.azure.emulator.containerapps_front import Front
+from toolkit.adapters.azure.emulator.grid import Grid
 from toolkit.adapters.azure.emulator.identity import PATH, Identity
 from toolkit.adapters.azure.emulator.jobs import Jobs
+from toolkit.adapters.azure.emulator.log_analytics import Workspace
+from toolkit.adapters.azure.emulator.vault import Vaults
 from toolkit.execution.http_messages import Request, Response
 from toolkit.execution.reaper import Reaper
 
@@ -18,7 +21,10 @@ class Site:
 
     def __init__(self, address: str, home: Path, identity: Identity, reaper: Reaper) -> None:
         self.address, self.home, self.identity, self.reaper = address, home, identity, reaper
+        self.vaults = Vaults(address)
+        self.grid = Grid(address)
         self.console = ConsoleLogs()
+        self.workspace = Workspace(self.console)
         self.apps = ContainerApps(address, home, reaper, identity, self.console)
         self.jobs = Jobs(address, home, reaper, identity, self.apps, self.console)
         self._front = Front(self.apps, identity)
@@ -31,5 +37,6 @@ class Site:
 
     def close(self) -> None:
         """What runs is ended."""
+        self.grid.close()
         self.jobs.close()
         self.apps.close()
