@@ -69,12 +69,12 @@ def main(argv: list[str] | None = None) -> None:
             report.add(f"{variant}: CPU", statistics.median(found["cpu"]) * 1000, "ms")
         for variant, path in bundles.items():
             report.add(f"{variant}: zip", path.stat().st_size / 1e6, "MB")
-        _ratios(report, starts, _servers(report, folder / "peers", peer_rounds))
+        _ratios(report, starts, *_servers(report, folder / "peers", peer_rounds))
         _crossover(report, folder, 1 if asked.quick else 5)
     report.show(asked)
 
 
-def _ratios(report: Report, starts: dict[str, Any], servers: dict[str, float]) -> None:
+def _ratios(report: Report, starts: dict[str, Any], servers: dict[str, float], spent: dict[str, float]) -> None:
     wall = {variant: statistics.median(found["wall"]) for variant, found in starts.items()}
     cpu = {variant: statistics.median(found["cpu"]) for variant, found in starts.items()}
     report.ratio("ours_over_floor", wall[ONNX] / wall[FLOOR_ONNX])
@@ -89,15 +89,19 @@ def _ratios(report: Report, starts: dict[str, Any], servers: dict[str, float]) -
     for name, seconds in servers.items():
         report.ratio(f"{name}_over_ours", seconds / wall[ONNX])
         report.ratio(f"{name}_over_compiled", seconds / wall[COMPILED])
+    for name, seconds in spent.items():
+        report.ratio(f"{name}_over_ours_cpu", seconds / cpu[ONNX])
+        report.ratio(f"{name}_over_compiled_cpu", seconds / cpu[COMPILED])
 
 
-def _servers(report: Report, folder: Path, rounds: int) -> dict[str, float]:
-    """Seconds of the peers' servers by name, medians; ours is only a row. What cannot be measured is a row as well."""
+def _servers(report: Report, folder: Path, rounds: int) -> tuple[dict[str, float], dict[str, float]]:
+    """Seconds of the peers' servers by name, and of their CPU, medians. Ours is only a row, and so is a failure."""
     folder.mkdir()
     digest, rows = model.write(folder)
     environment = model.environment(folder, digest)
     ours = peers.our_ways(peers.ours(folder, environment))[0]
     found: dict[str, float] = {}
+    spent: dict[str, float] = {}
     makers: dict[str, Callable[[], Way]] = {"ours, a container's server": lambda: ours}
     for name in (*peers.PINNED, *peers.HERE):
         makers[name] = lambda name=name: peers.peer(name, folder, environment)  # type: ignore[misc]
@@ -109,16 +113,19 @@ def _servers(report: Report, folder: Path, rounds: int) -> dict[str, float]:
         except FAILS as error:
             report.missing(title, error)
             continue
-        seconds = report.add(f"{title}: first answer", statistics.median(times) * 1000, "ms") / 1000
+        seconds, cpu = (statistics.median(values) for values in zip(*times, strict=True))
+        report.add(f"{title}: first answer", seconds * 1000, "ms")
+        report.add(f"{title}: CPU", cpu * 1000, "ms")
         if way is not ours:
-            found[name] = seconds
-    return found
+            found[name], spent[name] = seconds, cpu
+    return found, spent
 
 
-def _first(way: Way, rows: model.Rows) -> float:
+def _first(way: Way, rows: model.Rows) -> tuple[float, float]:
+    """(seconds to the first answer, CPU until then of all its processes)."""
     running = Running(way.server)
     try:
-        return running.first(way, rows)
+        return running.first(way, rows), running.cpu()
     finally:
         running.stop()
 

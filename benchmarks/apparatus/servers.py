@@ -113,7 +113,7 @@ class Running:
                 one.close()
 
     def cpu(self) -> float:
-        """Seconds of CPU of the process and what it started."""
+        """Seconds of CPU of the process and what it started, those that have ended included."""
         return sum(_cpu(pid) for pid in tree(self.process.pid))
 
     def stop(self) -> None:
@@ -203,4 +203,4 @@ def _cpu(pid: int) -> float:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
