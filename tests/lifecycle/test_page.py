@@ -5,7 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
 
 from toolkit.domain.records import ColumnDrift, DriftReport, Shape
 from toolkit.lifecycle import page
@@ -29,6 +34,7 @@ def _report(name: str = "temp") -> DriftReport:
         ),
         quality={f"{name}.unseen": 0.2},
         performance={"estimated_accuracy": 0.7},
+        service={"requests": 400.0, "p99_ms": 25.0},
         created="2013-06-01T00:00:01Z",
     )
 
@@ -69,7 +75,46 @@ def test_what_drifted_comes_first_with_both_sides_drawn() -> None:
     assert "1 of 2 columns drifted, 12,345 rows" in text
     assert len(re.findall(r'<rect class="then"', text)) == len(re.findall(r'<rect class="now"', text)) == 3
     assert "<title>temp: 100.0% in this window</title>" in text
+    assert "<summary>Service</summary><table><tr><td>p99_ms</td><td>25</td></tr>" in text
 
 
 def test_equal_reports_give_equal_pages() -> None:
     assert page.html(_report()) == page.html(_report())
+
+
+def opened(folder: Path, text: str) -> tuple[str, str]:
+    """(what Chromium made of the page, what it complained of)."""
+    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
+    assert browser, "this needs a browser: apt-get install chromium"
+    (folder / "page.html").write_text(text)
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--user-data-dir={folder}/user"]
+    done = subprocess.run(
+        [browser, *flags, "--dump-dom", (folder / "page.html").as_uri()], capture_output=True, text=True, timeout=120
+    )
+    said = [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
+    return done.stdout, "\n".join(said)
+
+
+@pytest.mark.exhaustive
+def test_a_real_browser_shows_it_and_has_nothing_to_complain_of(tmp_path: Path) -> None:
+    shown, said = opened(tmp_path, page.html(_report(EVIL)))
+    assert said == ""
+    assert shown.count("<article") == 2
+    assert shown.count("<rect ") == 6
+    assert "flights: drift" in shown
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("</body>", "<script>document.title = 'ran'</script></body>"),
+        ("</body>", '<img src="http://127.0.0.1:9/spy.png"></body>'),
+        ("color-scheme:light dark", "color-scheme:light"),
+    ],
+    ids=["a script", "an image", "another style"],
+)
+def test_a_real_browser_refuses_whatever_else_is_in_it(tmp_path: Path, old: str, new: str) -> None:
+    shown, said = opened(tmp_path, page.html(_report()).replace(old, new, 1))
+    assert "Content Security Policy" in said
+    assert "<title>ran" not in shown
