@@ -33,6 +33,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, module_shell: Shell) -> Pa
     module_shell.ok("init --from churn.csv --label churned --name churn", folder)
     module_shell.ok("train", folder)
     module_shell.ok("promote --yes", folder)
+    with (folder / "toolkit.toml").open("a") as file:
+        file.write("\n[serve.batching]\nmax_rows = 64\nmax_queue = 77\n")
     layout.write(bases.running(folder / "blobs"), folder / "base", "")
     return folder
 
@@ -67,8 +69,22 @@ def test_build_push_and_run_it_elsewhere(project: Path, registry: Server, shell:
         body = json.dumps({"records": [ROW]}).encode()
         asked = urllib.request.Request(f"{service.url}/predict", body, {"content-type": "application/json"})
         answer = json.loads(urllib.request.urlopen(asked, timeout=20).read())
+        assert "toolkit_batching_calls_total 1\n" in metrics(service.url)
     assert (answer["model"], answer["version"]) == ("churn", 1)
     assert answer["predictions"][0]["label"] in {"yes", "no"}
+
+    told = json.loads(dict(pair.split("=", 1) for pair in image.config.env or ())["TOOLKIT_RUNTIME"])
+    assert told["values"]["batching"] == {"max_rows": 64, "max_wait_ms": 0.0, "max_queue": 77}
+    told["values"]["batching"]["max_rows"] = 0
+    without = {**public, "TOOLKIT_RUNTIME": json.dumps(told)}
+    with serving(tmp_path / "root", image, ["serve"], without, log=tmp_path / "log") as service:
+        assert "toolkit_batching" not in metrics(service.url)
+
+
+def metrics(url: str) -> str:
+    with urllib.request.urlopen(f"{url}/metrics", timeout=20) as answer:
+        text: str = answer.read().decode()
+    return text
 
 
 def test_a_base_in_the_registry(project: Path, registry: Server, shell: Shell) -> None:
@@ -97,6 +113,14 @@ def test_a_dockerfile_for_those_who_want_one(project: Path, shell: Shell) -> Non
     assert all(any((project / "docker" / source).iterdir()) for source, _ in copied)
     start = json.loads(re.findall(r"^ENTRYPOINT (.*)$", text, re.M)[0])[-1]
     assert any((project / "docker" / source / start.removeprefix(to)).is_file() for source, to in copied)
+
+
+def test_what_a_plan_measured_is_in_its_json(project: Path, shell: Shell) -> None:
+    made = shell.ok("plan --measure --json", project).data
+    said = "\n".join(made["measured"])
+    assert re.search(r"^(cold|CPU|start).*floor", said, re.M | re.I), said
+    assert {action["action"] for action in made["actions"]} >= {"create"}
+    assert "measured" in shell.ok("plan --json", project).data
 
 
 MISTAKES = {
