@@ -98,7 +98,8 @@ def tags(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _lettered(name: str) -> str:
-    return name if name[:1].isalpha() else f"n-{name}"
+    """Begins with a letter and has two characters."""
+    return name if name[:1].isalpha() and len(name) > 1 else f"n-{name}"
 
 
 def _worlds(name: str, subscription: str, limit: int, joint: str) -> str:

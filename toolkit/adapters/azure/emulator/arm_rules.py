@@ -10,13 +10,10 @@ from toolkit.adapters.azure.emulator.containerapps import APPS, ENVIRONMENTS, VE
 from toolkit.adapters.azure.emulator.jobs import JOBS
 from toolkit.adapters.azure.emulator.operations import HOST, RESULT, STATUS
 from toolkit.adapters.azure.emulator.rest import Call, Handler, Method, Reply
-from toolkit.adapters.azure.emulator.shapes import Field, Shape
 
 if TYPE_CHECKING:
     from toolkit.adapters.azure.emulator.site import Site
 
-# of Log Analytics: azure-monitor-query packages no model of its body
-QUERY = Shape({"query": Field(str, required=True), "timespan": Field(str)})
 IDENTITY_VERSION = "2024-11-30"
 IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
 
@@ -51,16 +48,9 @@ def methods(site: Site) -> tuple[Method, ...]:
         _arm("GET", f"{job}/executions/{{execution}}", jobs.execution),
         _arm("POST", f"{job}/executions/{{execution}}/stop", jobs.stop),
         Method("GET", HOST, f"{GROUP}/providers/{IDENTITIES}/{{identity}}", identity, versions=(IDENTITY_VERSION,)),
-        Method(
-            "POST", "api.loganalytics.io", "/v1/workspaces/{workspace}/query", lambda call: _query(site, call), QUERY
-        ),
         Method("GET", HOST, STATUS, apps.operations.status, versions=(VERSION,)),
         Method("GET", HOST, RESULT, apps.operations.result, versions=(VERSION,)),
     )
-
-
-def _query(site: Site, call: Call) -> Reply:
-    return Reply(site.console.answer(call.body["query"]))
 
 
 def _arm(verb: str, path: str, handler: Handler, body: Any = None, *, patch: bool = False, **more: Any) -> Method:
