@@ -59,7 +59,7 @@ class Look:
         said = self.who["ResponseMetadata"]["HTTPHeaders"].get("date", "")
         skew = (datetime.now(UTC) - parsedate_to_datetime(said)).total_seconds() if said else 0.0
         words = f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} AWS"
-        return Check("aws clock", abs(skew) < SKEW_SECONDS, words, "sudo timedatectl set-ntp true")
+        return _found("aws clock", abs(skew) < SKEW_SECONDS, words, "sudo timedatectl set-ntp true")
 
     # The bucket
 
@@ -79,7 +79,7 @@ class Look:
             return
         lies = found["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region") or region
         hint = f'region = "{lies}" in [targets.<t>.aws]'
-        yield Check("aws bucket", lies == region, f"{bucket} in {lies}", hint)
+        yield _found("aws bucket", lies == region, f"{bucket} in {lies}", hint)
         yield self._asks("aws bucket versions", lambda: self._versioned(s3, bucket))
         yield self._asks("aws bucket private", lambda: self._private(s3, bucket))
 
@@ -206,10 +206,15 @@ class Look:
             return Check(name, True, f"not checked: {error.hint or error.message}")
         except ToolkitError as error:
             return Check(name, True, f"not checked: {error.message}")
-        return Check(name, ok, said, "" if ok else hint or self._bootstrap)
+        return _found(name, ok, said, hint or self._bootstrap)
 
     def _client(self, service: str) -> Any:
         return client(service, self._settings["region"], self._settings["services_endpoint"])
+
+
+def _found(name: str, ok: bool, said: str, hint: str) -> Check:
+    """With a hint only where there is something to type."""
+    return Check(name, ok, said, "" if ok else hint)
 
 
 def _context(conditions: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
