@@ -40,6 +40,7 @@ PROVIDER = Provider(
     ),
     job_image="toolkit.adapters.gcp.jobs:image",
     extra="gcp",
+    operator="toolkit.adapters.gcp.operator.bootstrap:open_operator",
     events="toolkit.adapters.gcp.events:new_data",
     emulators={"google": "toolkit.adapters.gcp.emulators:google"},
     # Cloud Run's own: a request over HTTP/1.1 and its answer, memory, time, one variable.

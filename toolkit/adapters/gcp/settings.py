@@ -19,6 +19,7 @@ _REGION = re.compile(r"[a-z]+-[a-z]+\d+")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 _TOPIC = re.compile(r"projects/[a-z][a-z0-9-]{4,28}[a-z0-9]/topics/[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
 _ACCOUNT = re.compile(r"[a-z0-9-]{1,63}@[a-z0-9.-]+\.gserviceaccount\.com")
+_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}")
 _URL = re.compile(r"https?://[^\s/?#@]+/?")
 
 
@@ -41,6 +42,9 @@ class GcpSettings(BaseModel):
     topics: list[str] = Field([], description="Pub/Sub topics (projects/P/topics/T) that alerts are published to")
     accounts: dict[str, str] = Field({}, description="service accounts with other names: inference, drift-check, ...")
     invoker: str = Field("", description="service account to call functions as, where you are not one yourself")
+    pipeline: str = Field(
+        "", description="GitHub repository (owner/name) that may deploy from its environment of the target's name"
+    )
     image: str = Field("", description="image of jobs and functions; default: what `toolkit image push` made")
 
     @model_validator(mode="before")
@@ -113,6 +117,12 @@ class GcpSettings(BaseModel):
             raise ValueError(f"{value!r} is not a service account: name@project.iam.gserviceaccount.com")
         return value
 
+    @field_validator("pipeline")
+    @classmethod
+    def _a_repository(cls, value: str) -> str:
+        if value and not _REPOSITORY.fullmatch(value):
+            raise ValueError(f"{value!r} is not a repository: write owner/name")
+        return value
 
     @field_validator("accounts")
     @classmethod

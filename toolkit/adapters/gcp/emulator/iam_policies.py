@@ -201,7 +201,7 @@ class Iam:
                 raise invalid("A policy with conditions must be of version 3.", "policy.version")
             if not binding.condition.title or len(binding.condition.title) > 100:
                 raise invalid("A condition needs a title of at most 100 characters.", where)
-            if resource.startswith("projects/") and "/" in resource.removeprefix("projects/"):
+            if "/" in resource.removeprefix("projects/") and not resource.startswith("projects/_/buckets/"):
                 raise invalid("Conditions are not allowed on this resource.", where)
             try:
                 holds(binding.condition.expression, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from toolkit.adapters.gcp.emulator.iam_pools import Pools
 from toolkit.adapters.gcp.emulator.iam_services import Queues, project
 from toolkit.adapters.gcp.emulator.rest import Method
 from toolkit.adapters.gcp.emulator.rules import message_of, of_transport
@@ -94,6 +95,7 @@ def _iam(site: Site) -> tuple[Method, ...]:
         ),
         Method("get", f"/v1/{{name={role}}}", read, iam.get_role),
         Method("patch", f"/v1/{{name={role}}}", update, iam.update_role, "role"),
+        *Pools().methods(),
     )  # fmt: skip
 
 
