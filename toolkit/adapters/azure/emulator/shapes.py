@@ -79,7 +79,7 @@ def _check_object(value: Any, known: Shape, where: str, *, full: bool) -> None:
     _require(isinstance(value, dict), value, "an object", where)
     if known.selector and known.variants:
         chosen = value.get(known.selector)
-        if chosen not in known.variants:
+        if not isinstance(chosen, str) or chosen not in known.variants:
             said = ", ".join(sorted(known.variants))
             raise invalid(f"'{_at(where, known.selector)}' is {chosen!r}; it is one of {said}.")
         known = shape(known.variants[chosen])
