@@ -9,7 +9,7 @@ from toolkit.ports import Settings
 
 def make(**more: object) -> Settings:
     """The settings of a new project with an empty container and an environment."""
-    found = {**microsoft.bucket(), **more}
+    found: Settings = {**microsoft.bucket(), **more}
     apps = Apps(found)
     body = {"location": apps.arm.location, "properties": {}}
     apps.change("make the environment", "PUT", apps.environment, body)

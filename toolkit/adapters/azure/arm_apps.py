@@ -11,7 +11,7 @@ from toolkit import __version__
 from toolkit.adapters.azure.client import Arm
 from toolkit.adapters.azure.errors import code_of
 from toolkit.adapters.azure.names import Names
-from toolkit.domain.errors import ConfigError, NotFound, ToolkitError
+from toolkit.domain.errors import ConfigError, NotFound, ToolkitError, Unavailable
 from toolkit.ports import Settings
 
 T = TypeVar("T")
@@ -23,6 +23,7 @@ JOBS = "Microsoft.App/jobs"
 IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
 REGISTRY = "azurecr.io"
 BUSY_SECONDS = 120.0
+FINAL = frozenset({"Succeeded", "Failed", "Canceled"})
 BUSY = frozenset({"ContainerAppOperationInProgress", "JobOperationInProgress", "OperationInProgress"})
 
 
@@ -70,6 +71,16 @@ class Apps:
 
     def get(self, what: str, path: str) -> dict[str, Any]:
         return self.arm.get(what, path, VERSION)
+
+    def settled(self, what: str, path: str) -> dict[str, Any]:
+        """Once no change of it is under way: before that it may not show what a change, maybe of a process that died,
+        has made of it. Unavailable."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        while (body := self.get(what, path))["properties"].get("provisioningState") not in FINAL:
+            if time.monotonic() > deadline:
+                raise Unavailable(f"cannot {what}: a change of it is under way", hint="run the same command again")
+            time.sleep(self.poll)
+        return body
 
     def pages(self, what: str, path: str) -> Iterator[dict[str, Any]]:
         return self.arm.pages(what, path, VERSION)

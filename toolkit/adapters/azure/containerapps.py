@@ -147,7 +147,7 @@ class ContainerAppFunctions:
     def _number(self, spec: FunctionSpec) -> tuple[int, bool]:
         """The version that the spec is already (True), or will be."""
         try:
-            body = self._app(spec.name)
+            body = self._apps.settled(f"look at function {spec.name}", self._path(spec.name))
         except NotFound:
             return 1, False
         wanted = digest.of_value(dict(spec.configuration()))
