@@ -38,6 +38,8 @@ def walk(folder: Path, shell: Shell) -> None:
     assert len(answers["predictions"]) == 3
     assert {"id", "label", "probabilities"} <= set(answers["predictions"][0])
     assert shell.ok("drift --json", folder).data["report"]["verdict"] == "not enough data"
+    files = shell.ok("drift --files churn.csv --json", folder).data["report"]
+    assert (files["verdict"], files["rows"], files["window"]) == ("ok", 400, "churn.csv")
     assert "not enough data" in shell.ok("drift show --html drift.html", folder).out
     assert (folder / "drift.html").read_text().startswith("<!doctype html>")
     assert len(shell.ok("drift list --json", folder).data["reports"]) == 1

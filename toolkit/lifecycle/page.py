@@ -59,7 +59,8 @@ def _head(report: DriftReport) -> str:
         f" {report.model_version} of {escape(report.model)} <small>({escape(report.model_digest[:12])},"
         f" checked {escape(report.created)})</small></p>"
         '<p><i class="then"></i> training data &nbsp; <i class="now"></i> this window</p>'
-        f"{_numbers('Performance', report.performance)}{_numbers('Data quality', report.quality)}{_numbers('Service', report.service)}"
+        f"{_numbers('Performance', report.performance)}{_numbers('Data quality', report.quality)}"
+        f"{_numbers('Service', report.service)}"
     )
 
 

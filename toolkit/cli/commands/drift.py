@@ -17,14 +17,22 @@ BARS = " ▁▂▃▄▅▆▇█"
 @click.group(invoke_without_command=True)
 @click.option("--since", default="", metavar="TIME", help="Start of the window; default: monitor.window ago.")
 @click.option("--until", default="", metavar="TIME", help="End of the window; default: now.")
+@click.option("--files", default="", metavar="GLOB", help="Check the rows of Parquet or CSV files instead.")
+@click.option("--score", "scores", multiple=True, metavar="COLUMN", help="Of --files: the prediction's column.")
 @options
 @click.pass_context
-def command(click_context: click.Context, session: Session, since: str, until: str) -> None:
+def command(
+    click_context: click.Context, session: Session, since: str, until: str, files: str, scores: tuple[str, ...]
+) -> None:
     """Check live traffic against what the model was trained on. A drift is a result, not a failure: exit 0."""
     if click_context.invoked_subcommand is not None:
         return
-    from toolkit.lifecycle import monitor
+    from toolkit.lifecycle import logged, monitor
 
+    if files:
+        report = logged.run(session.context, files, scores=scores)
+        session.emit("drift.v1", {"report": report, "incident": "none", "new": False, "page": ""}, lambda: said(report))
+        return
     checked = monitor.run(session.context, since=since, until=until)
     data = {"report": checked.report, "incident": checked.incident, "new": checked.new, "page": checked.page}
     session.emit("drift.v1", data, lambda: said(checked.report, session.context.store.uri(checked.page)))
