@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import time
@@ -51,11 +52,16 @@ def _measured(name: str, flags: list[str]) -> dict[str, Any]:
     began = time.monotonic()
     print(f"{name} ...", file=sys.stderr, flush=True)
     document: dict[str, Any] = {"rows": [], "ratios": {}}
+    process = subprocess.Popen(_command(name, "--json", *flags), stdout=subprocess.PIPE)
     try:
-        done = subprocess.run(_command(name, "--json", *flags), stdout=subprocess.PIPE, check=True, timeout=LIMIT)
-        document = json.loads(done.stdout)
-    except (subprocess.SubprocessError, ValueError) as error:
-        document["failed"] = str(error)
+        printed, _ = process.communicate(timeout=LIMIT)
+        document |= json.loads(printed)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)  # then it ends the servers that it started
+        process.communicate()
+        document["failed"] = f"not done after {LIMIT:.0f} s"
+    except ValueError:
+        document["failed"] = f"it ended with {process.wait()} and no document"
     return {**document, "seconds": round(time.monotonic() - began, 1)}
 
 
