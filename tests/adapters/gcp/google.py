@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from uuid import uuid4
+
+import pytest
 
 from toolkit.adapters.gcp import client
 from toolkit.adapters.gcp.emulator import COMMAND
@@ -48,3 +51,33 @@ def make_account(name: str) -> str:
 def scheduler(found: Settings) -> str:
     """The account as which schedules and watches call, made as an operator does."""
     return make_account(Names(found["stem"]).account("scheduler", found["project"]))
+
+
+def prepared(**more: object) -> Settings:
+    """The settings of a project for which an operator has made everything: bucket, accounts, roles, topics."""
+    from toolkit.adapters.gcp.operator.bootstrap import open_operator
+
+    found = settings(bucket=f"bucket-{uuid4().hex[:12]}", **more)
+    operator = open_operator(found, {"managed-by": "toolkit", "project": found["prefix"], "target": "test"})
+    for action in operator.plan().changes:
+        operator.carry_out(action)
+    return found
+
+
+@contextmanager
+def acting(account: str) -> Iterator[None]:
+    """All that is opened inside calls as this service account."""
+    from google.auth.transport.requests import AuthorizedSession
+    from google.oauth2.credentials import Credentials
+
+    api, path = client.Api("iamcredentials.googleapis.com", "v1", address()), f"projects/-/serviceAccounts/{account}"
+    scope = {"scope": list(client.SCOPES)}
+    token = api.call("be another", "POST", f"{path}:generateAccessToken", scope)["accessToken"]
+    own = AuthorizedSession(Credentials(token=token))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "session", lambda endpoint="": own)
+        client.storage.cache_clear()
+        try:
+            yield
+        finally:
+            client.storage.cache_clear()

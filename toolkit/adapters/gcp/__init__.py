@@ -41,6 +41,8 @@ PROVIDER = Provider(
     job_image="toolkit.adapters.gcp.jobs:image",
     extra="gcp",
     operator="toolkit.adapters.gcp.operator.bootstrap:open_operator",
+    permissions="toolkit.adapters.gcp.permissions:of",
+    checks="toolkit.adapters.gcp.doctor:check",
     events="toolkit.adapters.gcp.events:new_data",
     emulators={"google": "toolkit.adapters.gcp.emulators:google"},
     # Cloud Run's own: a request over HTTP/1.1 and its answer, memory, time, one variable.

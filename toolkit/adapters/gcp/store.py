@@ -14,13 +14,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from toolkit.adapters.gcp import transfer
-from toolkit.adapters.gcp.client import SECONDS, again, reread, storage
+from toolkit.adapters.gcp.client import SECONDS, again, decoded, reread, storage
 from toolkit.adapters.gcp.errors import Refusal, status_of, throttled, translated
 from toolkit.domain import times
 from toolkit.domain.errors import (
@@ -28,8 +29,10 @@ from toolkit.domain.errors import (
     ConfigError,
     Corrupt,
     NotFound,
+    PermissionDenied,
     PreconditionFailed,
     ProviderError,
+    ToolkitError,
     Unavailable,
 )
 from toolkit.domain.names import check_key
@@ -155,14 +158,24 @@ class GcsStore:
         return blob
 
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[Meta]:
-        begin = self._base + after
-        with self._translated("list", prefix):
-            found = self._client.list_blobs(
-                self._name, prefix=self._base + prefix, start_offset=begin or None, fields=FIELDS
-            )
-            for blob in found:
-                if blob.name != begin:  # the offset itself is included
-                    yield _meta(blob.name.removeprefix(self._base), blob)
+        begin, token = self._base + after, ""
+        while True:
+            page = self._page({"prefix": self._base + prefix, "startOffset": begin, "pageToken": token})
+            for item in page.get("items", ()):
+                if item["name"] != begin:  # the offset itself is included
+                    yield _listed(item["name"].removeprefix(self._base), item)
+            if not (token := page.get("nextPageToken", "")):
+                return
+
+    def _page(self, asked: dict[str, str]) -> dict[str, Any]:
+        """Without the SDK, whose own patience is two minutes."""
+
+        def read() -> dict[str, Any]:
+            with self._translated("list", asked["prefix"].removeprefix(self._base)):
+                query = {name: value for name, value in asked.items() if value} | {"fields": FIELDS}
+                return decoded(self._client._http.get(self._media.rstrip("/"), params=query, timeout=SECONDS))
+
+        return again(read, reread)
 
     def delete(self, key: str) -> None:
         check_key(key)
@@ -188,9 +201,13 @@ class GcsStore:
 
         try:
             return again(write, throttled)
-        except (PreconditionFailed, NotFound) as error:
+        except (PreconditionFailed, NotFound, PermissionDenied) as error:
             if isinstance(error, NotFound):
                 self._require_bucket()
+            elif isinstance(error, PermissionDenied):
+                # Who may create and not overwrite (the journal) may be told so before the condition is looked at.
+                if isinstance(mode, Create) and self._there(key):
+                    raise AlreadyExists(f"{self.uri(key)} exists already") from error.__cause__
             elif isinstance(mode, Create):
                 raise AlreadyExists(f"{self.uri(key)} exists already") from error.__cause__
             elif isinstance(mode, Match):
@@ -219,6 +236,13 @@ class GcsStore:
             raise AlreadyExists(f"{self.uri(key)} exists already")
         if isinstance(mode, Match) and seen != mode.etag:
             raise self._another(key)
+
+    def _there(self, key: str) -> bool:
+        try:
+            self.head(key)
+        except ToolkitError:
+            return False
+        return True
 
     def _found(self, call: Callable[[], T]) -> T:
         try:
@@ -276,6 +300,11 @@ def _type(key: str) -> str:
 def _seen(key: str, reply: Any, size: int) -> Meta:
     modified = parsedate_to_datetime(reply.headers["Last-Modified"])
     return Meta(key=key, size=size, etag=reply.headers["X-Goog-Generation"], modified=times.text(modified))
+
+
+def _listed(key: str, item: dict[str, Any]) -> Meta:
+    modified = datetime.fromisoformat(item["updated"]).replace(microsecond=0)
+    return Meta(key=key, size=int(item["size"]), etag=str(item["generation"]), modified=times.text(modified))
 
 
 def _meta(key: str, blob: Any) -> Meta:

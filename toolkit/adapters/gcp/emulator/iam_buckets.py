@@ -145,21 +145,19 @@ class Buckets:
             bucket, name = unquote(found[1]), _uploaded(request)
             if name:
                 self._require(caller, "storage.objects.create", bucket, name)
-                if self._guarded(caller, bucket) and self._storage._generation(bucket, name) != "0":
-                    if _absent(request):  # a lost create: the precondition is looked at first
-                        return
-                    self._require(caller, "storage.objects.delete", bucket, name)
+                if self._guarded(bucket) and self._storage._generation(bucket, name) != "0":
+                    self._require(caller, "storage.objects.delete", bucket, name)  # whatever the precondition says
         elif found := _OBJECTS.fullmatch(request.path):
             bucket, name = unquote(found[1]), unquote(found[2] or "")
             verb = {"GET": "get", "HEAD": "get", "DELETE": "delete", "PATCH": "update"}.get(request.method, "create")
             self._require(caller, f"storage.objects.{verb if name else 'list'}", bucket, name)
 
-    def _guarded(self, caller: str, bucket: str) -> bool:
+    def _guarded(self, bucket: str) -> bool:
         return f"projects/_/buckets/{bucket}" in self._iam.policies
 
     def _require(self, caller: str, permission: str, bucket: str, name: str = "") -> None:
         resource = f"projects/_/buckets/{bucket}"
-        if not self._guarded(caller, bucket):
+        if not self._guarded(bucket):
             return
         if not self._iam.allows(caller, permission, [resource], f"{resource}/objects/{name}" if name else resource):
             what = "object" if name else "bucket"
@@ -234,7 +232,3 @@ def _uploaded(request: Request) -> str:
         return str(_body(request).get("name", ""))
     said = re.search(rb'"name":\s*("(?:[^"\\]|\\.)*")', request.body[:8192]) if request.method == "POST" else None
     return str(json.loads(said[1])) if said else ""
-
-
-def _absent(request: Request) -> bool:
-    return parse_qs(request.query).get("ifGenerationMatch") == ["0"]

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
+from google.protobuf.empty_pb2 import Empty
+
 from toolkit.adapters.gcp.emulator.iam_pools import Pools
 from toolkit.adapters.gcp.emulator.iam_services import Queues, project
+from toolkit.adapters.gcp.emulator.identity import LIVES
+from toolkit.adapters.gcp.emulator.refused import Refused
 from toolkit.adapters.gcp.emulator.rest import Method
 from toolkit.adapters.gcp.emulator.rules import message_of, of_transport
 from toolkit.adapters.gcp.emulator.site import Site
@@ -18,7 +25,29 @@ def methods(site: Site) -> dict[str, tuple[Method, ...]]:
         "artifactregistry.googleapis.com": _registry(site),
         "serviceusage.googleapis.com": _usage(site),
         "cloudtasks.googleapis.com": _queues(site),
+        "iamcredentials.googleapis.com": _tokens(site),
+        "www.googleapis.com": (Method("get", "/oauth2/v3/userinfo", Empty, lambda asked, caller: {"email": caller}),),
     }
+
+
+def _tokens(site: Site) -> tuple[Method, ...]:
+    """Being another account, for who may."""
+    from google.cloud.iam_credentials_v1 import types
+    from google.cloud.iam_credentials_v1.services.iam_credentials.transports import rest_base
+
+    def generate(request: Any, caller: str) -> Any:
+        account = request.name.rpartition("/")[2]
+        where = f"projects/{account.partition('@')[2].partition('.')[0]}/serviceAccounts/{account}"
+        if not site.iam.exists(account):
+            raise Refused("NOT_FOUND", f"Unknown service account: {account}")
+        if not site.iam.allows(caller, "iam.serviceAccounts.getAccessToken", [where]):
+            raise Refused("PERMISSION_DENIED", "Permission 'iam.serviceAccounts.getAccessToken' denied on resource.")
+        answer = types.GenerateAccessTokenResponse.pb()(access_token=site.identity.access(account))
+        answer.expire_time.FromSeconds(int(time.time()) + LIVES)
+        return answer
+
+    rule = (types.GenerateAccessTokenRequest, generate, ("scope",))
+    return of_transport(rest_base._BaseIAMCredentialsRestTransport, {"GenerateAccessToken": rule})
 
 
 def _scheduler(site: Site) -> tuple[Method, ...]:
