@@ -9,9 +9,9 @@ so this module imports nothing by itself.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from toolkit.bootstrap.context import from_runtime, open_context
+    from toolkit.bootstrap.context import from_runtime, members, open_context
 
-__all__ = ["from_runtime", "open_context"]
+__all__ = ["from_runtime", "members", "open_context"]
 
 
 def __getattr__(name: str) -> Any:

@@ -34,7 +34,7 @@ def open_context(
     environ: Mapping[str, str] = os.environ,
 ) -> Context:
     """The project found from `directory`, on its target. Opens nothing yet; ConfigError names file, line and key."""
-    from toolkit.bootstrap import emulators, layers
+    from toolkit.bootstrap import emulators, hybrid, layers
 
     source = files.find(directory, config, environ)
     layered = layers.merge(source, target, overrides, environ)
@@ -47,21 +47,30 @@ def open_context(
         bindings=bindings,
         signer_binding=_signer(layered),
         providers=_declared(bindings, layered.project.serve.python),
-        opener=emulators.guarded(open_port, source.directory, layered.target),
+        opener=hybrid.opener(emulators.guarded(open_port, source.directory, layered.target), bindings),
         actor=environ.get("TOOLKIT_ACTOR") or _who(environ),
         report=report or Silent(),
     )
 
 
+def members(directory: Path, config: str = "", target: str = "", environ: Mapping[str, str] = os.environ) -> list[str]:
+    """The targets that `target` stands for: itself, or those that its table lists."""
+    from toolkit.bootstrap import layers
+
+    return list(layers.members(files.find(directory, config, environ), target, environ))
+
+
 def from_runtime(environ: Mapping[str, str] = os.environ, report: Reporter | None = None) -> tuple[Context, Runtime]:
     """What a job or function was told, and its Context (its project's configuration read from the store)."""
+    from toolkit.bootstrap import hybrid
     from toolkit.domain.config import Project
     from toolkit.state.blobs import Blobs
 
     told = runtime(environ)
     project = Project(name=told.project)
+    opener = hybrid.opener(open_port, told.ports)
     if told.config:
-        project = Project.model_validate_json(Blobs(open_port("store", told.ports["store"])).get(told.config))
+        project = Project.model_validate_json(Blobs(opener("store", told.ports["store"])).get(told.config))
     context = Context(
         project=project,
         target=told.target,
@@ -69,7 +78,7 @@ def from_runtime(environ: Mapping[str, str] = os.environ, report: Reporter | Non
         bindings={port: binding for port, binding in told.ports.items() if port != "signer"},
         signer_binding=told.ports.get("signer"),
         providers=_Declared(),
-        opener=open_port,
+        opener=opener,
         actor=environ.get("TOOLKIT_ACTOR") or f"function:{told.endpoint or told.project}",
         report=report or Silent(),
     )
@@ -87,19 +96,26 @@ def runtime(environ: Mapping[str, str] = os.environ) -> Runtime:
 
 
 def _bindings(config: Any, where: dict[str, Any], source: files.Source) -> dict[str, Binding]:
-    from toolkit.bootstrap import emulators
+    from toolkit.bootstrap import hybrid
 
-    unknown = set(config.ports) - {*PORTS, "signer"}
+    unknown = set(config.ports) - {*PORTS, "signer", hybrid.ARTIFACTS}
     for port in sorted(unknown):
         raise ConfigError(f"{source.path.name}: no port is called {port!r}: there are {', '.join(PORTS)}")
     chosen = {port: config.ports.get(port, config.provider) for port in PORTS}
-    settings = {
-        name: emulators.connected(
-            providers.provider(name), _settings(name, config, where, source), where["directory"], where["target"]
-        )
-        for name in sorted(set(chosen.values()))
-    }
-    return {port: Binding(provider=name, settings=settings[name]) for port, name in chosen.items()}
+    if hybrid.ARTIFACTS in config.ports:
+        chosen[hybrid.ARTIFACTS] = config.ports[hybrid.ARTIFACTS]
+    bound = {name: _binding(name, config, where, source) for name in sorted(set(chosen.values()))}
+    hybrid.require_state(providers.provider(bound[chosen["store"]].provider), where["target"])
+    return {port: bound[name] for port, name in chosen.items()}
+
+
+def _binding(name: str, config: Any, where: dict[str, Any], source: files.Source) -> Binding:
+    from toolkit.bootstrap import emulators, hybrid
+
+    provider, written = hybrid.table(config.model_extra or {}, name)
+    settings = _settings(name, provider, written, where, source)
+    connected = emulators.connected(providers.provider(provider), settings, where["directory"], where["target"])
+    return Binding(provider=provider, settings=connected)
 
 
 def _declared(bindings: Mapping[str, Binding], python: str) -> _Declared:
@@ -123,14 +139,15 @@ def _signer(layered: Any) -> Binding:
     return Binding(provider=provider, settings={"keys": str(Path(folder).expanduser().absolute())})
 
 
-def _settings(name: str, config: Any, where: dict[str, Any], source: files.Source) -> dict[str, Any]:
+def _settings(
+    name: str, provider: str, table: dict[str, Any], where: dict[str, Any], source: files.Source
+) -> dict[str, Any]:
     from importlib import import_module
 
     from pydantic import ValidationError
 
-    module, _, attribute = providers.provider(name).settings.partition(":")
+    module, _, attribute = providers.provider(provider).settings.partition(":")
     model = getattr(import_module(module), attribute)
-    table = (config.model_extra or {}).get(name, {})
     try:
         validated = model.model_validate(table, context=where)
     except ValidationError as error:
@@ -141,7 +158,7 @@ def _settings(name: str, config: Any, where: dict[str, Any], source: files.Sourc
             for problem in error.errors()
         ]
         known = ", ".join(model.model_fields)
-        raise ConfigError("\n".join(lines), hint=f"settings of provider {name!r}: {known}") from error
+        raise ConfigError("\n".join(lines), hint=f"settings of provider {provider!r}: {known}") from error
     dumped: dict[str, Any] = validated.model_dump(mode="json")
     return dumped
 

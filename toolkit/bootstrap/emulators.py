@@ -129,7 +129,8 @@ def played(provider: Provider, emulator: Emulator, python: str) -> Provider:
 def emulated(ctx: Context) -> dict[str, tuple[Emulator, Place]]:
     """The emulators that ports of the target need and `start` starts, by provider."""
     found = {}
-    for name, settings in sorted({b.provider: b.settings for b in ctx.bindings.values()}.items()):
+    played = {b.provider: b.settings for b in ctx.bindings.values() if b.settings.get(KEY)}
+    for name, settings in sorted(played.items()):
         if not settings.get(ELSEWHERE) and (chosen := find(providers.provider(name), settings)):
             found[name] = (chosen, Place(ctx.directory, ctx.target, name))
     return found
@@ -199,7 +200,8 @@ def stop(place: Place) -> bool:
 
 
 def _settings(ctx: Context, provider: str) -> dict[str, Any]:
-    return next(binding.settings for binding in ctx.bindings.values() if binding.provider == provider)
+    bound = [binding.settings for binding in ctx.bindings.values() if binding.provider == provider]
+    return next(settings for settings in bound if settings.get(KEY))
 
 
 def _prepare(ctx: Context, name: str, emulator: Emulator, settings: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from toolkit.bootstrap import providers
 from toolkit.bootstrap.files import Source
+from toolkit.bootstrap.hybrid import PROVIDER
 from toolkit.domain.config import Project, TargetConfig
 from toolkit.domain.errors import ConfigError
 
@@ -49,6 +50,9 @@ def merge(
         origins[".".join(path)] = name
     name = target or environ.get("TOOLKIT_TARGET", "") or _default_target(base)
     table = _target_table(base, name, source)
+    if table.get("targets"):
+        several = ", ".join(map(str, table["targets"]))
+        raise ConfigError(f"target {name!r} stands for {several}: this asks for one", hint=f"-t {table['targets'][0]}")
     for section in SECTIONS:
         if section in table:
             base[section] = _overlay(base.get(section), table[section])
@@ -65,6 +69,22 @@ def merge(
         origins[key] = "--set"
     project = _validate(base, source, origins)
     return Layered(project, name, _target(project, name, table, source), origins)
+
+
+def members(source: Source, target: str = "", environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """The targets that a name stands for: itself, or those that its table lists. ConfigError: one that is not there."""
+    base = _base(source, {})
+    name = target or environ.get("TOOLKIT_TARGET", "") or _default_target(base)
+    listed = _target_table(base, name, source).get("targets")
+    if not listed:
+        return (name,)
+    place = f"{source.where(('targets', name, 'targets'))}: targets.{name}.targets"
+    if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed) or name in listed:
+        raise ConfigError(f"{place}: write the names of other targets", hint='targets = ["aws", "gcp"]')
+    for one in listed:
+        if _target_table(base, one, source).get("targets"):
+            raise ConfigError(f"{place}: {one} stands for others itself", hint="list the targets that it stands for")
+    return tuple(dict.fromkeys(listed))
 
 
 def _base(source: Source, origins: dict[str, str]) -> dict[str, Any]:
@@ -121,7 +141,10 @@ def _implied(name: str) -> dict[str, Any]:
 def _target(project: Project, name: str, table: dict[str, Any], source: Source) -> TargetConfig:
     config = project.targets.get(name) or TargetConfig.model_validate(table)
     extra = set(config.model_extra or {})
-    for key in sorted(extra - set(SECTIONS) - set(providers.names())):
+    named = {key for key, value in (config.model_extra or {}).items() if isinstance(value, dict) and PROVIDER in value}
+    for key in sorted(named - set(SECTIONS) - set(providers.names())):
+        providers.provider(str((config.model_extra or {})[key][PROVIDER]))
+    for key in sorted(extra - set(SECTIONS) - set(providers.names()) - named):
         raise _unknown(source, ("targets", name, key), [*TargetConfig.model_fields, *SECTIONS, *providers.names()])
     providers.provider(config.provider)
     return config

@@ -15,7 +15,8 @@ from toolkit.ports.operator import Operator
 
 def operators(ctx: Context) -> dict[str, Operator]:
     """Provider -> its operator's half. Unsupported where none of the target's has one."""
-    bindings = {binding.provider: binding for binding in ctx.bindings.values()}
+    # of two tables of one provider, the one with the functions: a store of one's own has its own operator
+    bindings = {binding.provider: binding for binding in [*ctx.bindings.values(), ctx.bindings["functions"]]}
     found = {}
     for name, binding in sorted(bindings.items()):
         declared = ctx.providers[name]

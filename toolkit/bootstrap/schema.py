@@ -29,5 +29,10 @@ def json_schema() -> dict[str, Any]:
         settings = getattr(import_module(module), attribute).model_json_schema(ref_template="#/$defs/{model}")
         schema["$defs"].update(settings.pop("$defs", {}))
         target["properties"][name] = settings
-    target["additionalProperties"] = False
+    target["additionalProperties"] = {
+        "type": "object",
+        "description": "settings of the provider that it names; a port may be mapped to it",
+        "properties": {"provider": {"type": "string", "enum": list(providers.names())}},
+        "required": ["provider"],
+    }
     return schema

@@ -6,7 +6,7 @@ import functools
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,8 @@ class Session:
     overrides: tuple[str, ...]
     as_json: bool
     quiet: bool
+    shared: dict[str, Any] = field(default_factory=dict)  # between the targets of one invocation
+    into: list[Any] | None = None  # where the result goes, if another prints it
 
     @functools.cached_property
     def report(self) -> Reporter:
@@ -49,6 +51,9 @@ class Session:
 
     def emit(self, schema: str, data: Any, text: str | Callable[[], str] = "") -> None:
         """Print the result: the document with `--json`, else `text`."""
+        if self.into is not None:
+            self.into[:] = [schema, data, text() if callable(text) else text]
+            return
         if self.as_json:
             import msgspec
 
@@ -58,6 +63,12 @@ class Session:
         said = text() if callable(text) else text
         if said:
             click.echo(said)
+
+    def once(self, name: str, found: Callable[[], Any]) -> Any:
+        """`found()` of the first target that this invocation is about, for all of them."""
+        if name not in self.shared:
+            self.shared[name] = found()
+        return self.shared[name]
 
     def confirm(self, question: str, yes: bool, *, expect: str = "") -> None:
         """Ask on a terminal; without one, refuse with the flag to pass. `expect`: the word that must be typed."""
@@ -73,6 +84,15 @@ class Session:
 
 def options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the global options; it receives a Session first."""
+    return _options(function, several=False)
+
+
+def targets(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As `options`, for a command that runs once for each target of one that stands for several (`cli.several`)."""
+    return _options(function, several=True)
+
+
+def _options(function: Callable[..., Any], *, several: bool) -> Callable[..., Any]:
 
     @click.option("-t", "--target", default="", help="Target of toolkit.toml; default: the first one, or local.")
     @click.option("--config", default="", metavar="FILE", help="Configuration file; default: the nearest toolkit.toml.")
@@ -87,7 +107,12 @@ def options(function: Callable[..., Any]) -> Callable[..., Any]:
         folder = Path(directory)
         if not folder.is_dir():
             raise ConfigError(f"no such folder: {directory}", hint="toolkit init -C DIR makes a project in a new one")
-        return function(Session(folder.absolute(), config, target, tuple(overrides), as_json, quiet), **rest)
+        session = Session(folder.absolute(), config, target, tuple(overrides), as_json, quiet)
+        if several:
+            from toolkit.cli.several import each
+
+            return each(function, session, rest)
+        return function(session, **rest)
 
     return run
 

@@ -289,8 +289,11 @@ class TargetConfig(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     provider: str = "local"
-    ports: dict[str, str] = Field({}, description='hybrid: port -> provider, e.g. {jobs = "kubernetes"}')
+    ports: dict[str, str] = Field(
+        {}, description='hybrid: port -> provider, or table of this target, e.g. {jobs = "local"}'
+    )
     protected: bool = Field(False, description="deploy, promote and destroy ask for the target's name")
+    targets: list[str] = Field([], description="the targets that this one stands for; then nothing else is said here")
 
 
 class Project(Table):

@@ -156,7 +156,11 @@ def _store(runtime: Runtime) -> Any:
         return None
     from toolkit.bootstrap.opening import open_port
 
-    return open_port("store", binding)
+    if "artifacts" not in runtime.ports:
+        return open_port("store", binding)
+    from toolkit.bootstrap import hybrid
+
+    return hybrid.opener(open_port, runtime.ports)("store", binding)
 
 
 def _capture(store: Any, model: Model, version: int, runtime: Runtime, values: Settings) -> Capture:

@@ -36,7 +36,7 @@ def runtime(
     With `config` the project's configuration is stored as a blob and named by its digest. PlanError where it is too
     long for a function's environment.
     """
-    bindings = {port: ctx.bindings[port] for port in ports}
+    bindings = {port: ctx.bindings[port] for port in (*ports, *beside(ctx, ports))}
     signer = ctx.signer_binding
     if config and signer and signer.provider == ctx.bindings["jobs"].provider and trust.root(ctx).keys:
         bindings["signer"] = signer  # what runs where the keys are signs what it makes
@@ -58,6 +58,12 @@ def runtime(
             hint="shorten the settings of the target's providers",
         )
     return {VARIABLE: text}
+
+
+def beside(ctx: Context, ports: Sequence[str] = PORTS) -> list[str]:
+    """The port of the artifacts, where what has these `ports` reads any: not a function with its model baked in."""
+    reads = tuple(ports) != ("store",) or ctx.project.serve.model == "bucket"
+    return ["artifacts"] if reads and "artifacts" in ctx.bindings else []
 
 
 def portable(ctx: Context) -> Project:

@@ -43,6 +43,11 @@ def rollback(ctx: Context, *, version: int | None = None, reason: str = "by hand
     }
 
 
+def previous(ctx: Context) -> int | None:
+    """The champion before this one, if there was one."""
+    return Registry(ctx.store, ctx.project.model_name).previous(CHAMPION)
+
+
 def _back(ctx: Context, reason: str) -> dict[str, Any]:
     """Out of a rollout: its challenger is sent back, the champion stays champion."""
     from toolkit.lifecycle import delivery  # which deploys, and a deployment announces

@@ -30,14 +30,17 @@ PROVIDER_NEEDS: dict[str, dict[str, tuple[str, ...]]] = {
         "inference": ("azure-storage-blob", "azure-identity", "stamina"),
         "drift_check": ("azure-storage-blob", "azure-identity", "stamina"),
     },
+    "libcloud": {"inference": ("apache-libcloud", "fasteners"), "drift_check": ("apache-libcloud", "fasteners")},
     "local": {"drift_check": ("httpx2",)},  # alerts are posted to webhooks
 }
 # package -> what it asks for and never imports when it only predicts; left out where nothing else asks for it
 UNUSED: dict[str, frozenset[str]] = {"onnxruntime": frozenset({"flatbuffers", "protobuf", "packaging"})}
 
 # what is not in the core, and the extra that brings it
-_EXTRA = {"onnxruntime": "onnx", "numpy": "onnx", "boto3": "aws", "google-cloud-storage": "gcp",
-          "azure-storage-blob": "azure", "azure-identity": "azure"}  # fmt: skip
+_EXTRA = {
+    "onnxruntime": "onnx", "numpy": "onnx", "boto3": "aws", "google-cloud-storage": "gcp",
+    "azure-storage-blob": "azure", "azure-identity": "azure", "apache-libcloud": "libcloud", "fasteners": "libcloud",
+}  # fmt: skip
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(\[[^\]]*\])?\s*([<>=!~;@].*)?")
 
 

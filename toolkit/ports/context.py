@@ -73,6 +73,15 @@ class Context:
         return port
 
     @cached_property
+    def shelf(self) -> Store:
+        """Where the provider of the functions finds their bundles: its own store, if the target's is another's."""
+        theirs = self.bindings["functions"]
+        if theirs == self.bindings["store"] or "store" not in self.providers[theirs.provider].ports:
+            return self.store
+        port: Store = self.opener("store", theirs)
+        return port
+
+    @cached_property
     def jobs(self) -> Jobs:
         port: Jobs = self._open("jobs")
         return port

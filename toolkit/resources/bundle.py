@@ -32,21 +32,21 @@ def desired(ctx: Context, *, path: Path, sha256: str, size: int, unpacked: int, 
 
 
 def observe(ctx: Context) -> list[Observed]:
-    found = ctx.store.list(f"bundles/{ctx.target}/")
+    found = ctx.shelf.list(f"bundles/{ctx.target}/")
     digests = [meta.key.rpartition("/")[2].removesuffix(".zip") for meta in found]
     return [Observed(kind=KIND, name=d[:16], digests=(d,), summary=d[:12], removable=False) for d in digests]
 
 
 def apply(ctx: Context, action: Action) -> dict[str, Any]:
     if action.action == "delete":
-        for meta in ctx.store.list(f"bundles/{ctx.target}/{action.name}"):
-            ctx.store.delete(meta.key)
+        for meta in ctx.shelf.list(f"bundles/{ctx.target}/{action.name}"):
+            ctx.shelf.delete(meta.key)
         return {}
     path, where = Path(action.payload["path"]), action.payload["key"]
     if not path.is_file() or digest.of_file(path) != action.payload["digest"]:
         raise Corrupt(f"the bundle at {path} changed since it was planned", hint="toolkit deploy builds it again")
     try:
-        ctx.store.upload(where, path, CREATE)
+        ctx.shelf.upload(where, path, CREATE)
     except AlreadyExists:  # an earlier run of this deployment got this far, or somebody put something else there
         _require_same(ctx, where, action.payload["digest"])
     return {"key": where}
@@ -54,7 +54,7 @@ def apply(ctx: Context, action: Action) -> dict[str, Any]:
 
 def _require_same(ctx: Context, key: str, sha256: str) -> None:
     with tempfile.TemporaryDirectory(prefix="toolkit-bundle-") as folder:
-        ctx.store.download(key, Path(folder) / "bundle.zip")
+        ctx.shelf.download(key, Path(folder) / "bundle.zip")
         found = digest.of_file(Path(folder) / "bundle.zip")
     if found != sha256:
         raise Corrupt(

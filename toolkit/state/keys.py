@@ -24,6 +24,7 @@ from toolkit.domain.names import check
 
 JOURNALS = "journal/"
 CACHE = "cache/"
+BLOBS = "blobs/"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 
@@ -81,7 +82,7 @@ def datasets(name: str) -> str:
 def blob(digest: str) -> str:
     if not _DIGEST.fullmatch(digest):
         raise ConfigError(f"not a SHA-256 digest: {digest!r}")
-    return f"blobs/sha256/{digest[:2]}/{digest}"
+    return f"{BLOBS}sha256/{digest[:2]}/{digest}"
 
 
 def signature(subject: str, key: str, number: int) -> str:

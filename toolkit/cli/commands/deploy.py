@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from toolkit.cli.common import Session, options
+from toolkit.cli.common import Session, targets
 from toolkit.domain.errors import ConfigError
 
 
@@ -15,7 +15,7 @@ from toolkit.domain.errors import ConfigError
 @click.option("--blue-green", is_flag=True, help="All traffic at once, the old version kept until it is sure.")
 @click.option("--bake", default="", metavar="TIME", help="How long a stage lasts at least; default: rollout.bake.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@options
+@targets
 def command(
     session: Session, version: int | None, canary: str, shadow: bool, blue_green: bool, bake: str, yes: bool
 ) -> None:

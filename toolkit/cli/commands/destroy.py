@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from toolkit.cli.common import Session, options
+from toolkit.cli.common import Session, targets
 
 
 @click.command()
 @click.option("--purge", is_flag=True, help="Also delete the bucket: journals, models, runs, data.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@options
+@targets
 def command(session: Session, purge: bool, yes: bool) -> None:
     """Remove everything that was deployed; the journal and the models stay (unless --purge)."""
     from toolkit.lifecycle import destroy

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from toolkit.cli.common import Session, options
+from toolkit.cli.common import Session, targets
 from toolkit.domain.plan import SIGNS, Plan
 
 
@@ -14,7 +14,7 @@ from toolkit.domain.plan import SIGNS, Plan
 @click.option("--version", type=int, help="Model version; default: the champion.")
 @click.option("--exit-code", is_flag=True, help="Exit 8 if anything would change.")
 @click.option("--measure", is_flag=True, help="Also start the bundle and say what it costs, per package.")
-@options
+@targets
 def command(session: Session, version: int | None, exit_code: bool, measure: bool) -> None:
     """Show what a deployment would change, and why. Changes nothing."""
     from toolkit.lifecycle import deploy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from toolkit.cli.common import Session, number, options, table
+from toolkit.cli.common import Session, number, table, targets
 
 
 @click.command()
@@ -13,7 +13,7 @@ from toolkit.cli.common import Session, number, options, table
 @click.option("--no-gates", is_flag=True, help="Skip the gates; needs --reason, which is recorded.")
 @click.option("--reason", default="", help="Recorded in the journal.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@options
+@targets
 def command(session: Session, version: int | None, alias: str, no_gates: bool, reason: str, yes: bool) -> None:
     """Move an alias to a model version (default: the latest), once its gates pass. Exit 3 if one refuses."""
     from toolkit.lifecycle import promote

@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from toolkit.cli.common import Session, options, table
+from toolkit.cli.common import Session, table, targets
 
 
 @click.command()
-@options
+@targets
 def command(session: Session) -> None:
     """One page: endpoints, models, drift, incidents, retrains, and the next command."""
     from toolkit.bootstrap import local
