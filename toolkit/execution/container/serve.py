@@ -161,6 +161,10 @@ class Served:
         await _answer(send, answer.status, answer.body, answer.headers)
 
     async def _event(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["method"] == "OPTIONS":  # CloudEvents' webhooks ask first whether they may come
+            asks = next((value for name, value in scope["headers"] if name == b"webhook-request-origin"), b"*")
+            await _answer(send, 200, b"", (("webhook-allowed-origin", asks.decode("latin-1")),))
+            return
         given = json.loads(await _body(receive))
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         if scheduled := headers.get("x-cloudscheduler-scheduletime"):
