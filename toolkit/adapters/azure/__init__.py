@@ -17,6 +17,7 @@ PROVIDER = Provider(
         "store": "toolkit.adapters.azure.store:open_store",
         "functions": "toolkit.adapters.azure.functions:open_functions",
         "jobs": "toolkit.adapters.azure.jobs:open_jobs",
+        "watches": "toolkit.adapters.azure.watches:open_watches",
         "secrets": "toolkit.adapters.azure.secrets:open_secrets",
         "alerts": "toolkit.adapters.azure.alerts:open_alerts",
         "metrics": "toolkit.adapters.azure.metrics:open_metrics",
@@ -33,6 +34,7 @@ PROVIDER = Provider(
         }
     ),
     extra="azure",
+    events="toolkit.adapters.azure.events:new_data",
     emulators={"azure": "toolkit.adapters.azure.emulators:azure"},
     job_image="toolkit.adapters.azure.jobs:image",
     # Container Apps' own are time and memory; the others are ours, where it writes none down.

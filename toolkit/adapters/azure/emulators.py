@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from toolkit.adapters.azure import client
 from toolkit.adapters.azure.names import Names
@@ -13,6 +14,8 @@ from toolkit.ports.emulator import Emulator
 WORKSPACE = "00000000-0000-0000-0000-00000e0e0e0e"
 INGESTION = "https://emulated.westeurope-1.ingest.monitor.azure.com"
 RULE = f"dcr-{'0e' * 16}"
+
+TOPICS, TOPICS_VERSION = "Microsoft.EventGrid/topics", "2025-02-15"
 
 
 def azure(settings: Settings) -> Emulator:
@@ -40,4 +43,7 @@ def _prepare(settings: Settings) -> None:
     with suppress(ResourceExistsError):
         service(settings["account"], settings["endpoint"]).create_container(settings["container"])
     apps = Apps(settings)
+    topic = urlsplit(settings["topics"][0]).netloc.partition(".")[0]
+    body = {"location": settings["location"], "properties": {"inputSchema": "CloudEventSchemaV1_0"}}
+    apps.arm.change("make the topic", "PUT", apps.arm.path(TOPICS, topic), TOPICS_VERSION, body)
     apps.change("make the environment", "PUT", apps.environment, {"location": apps.arm.location, "properties": {}})

@@ -40,8 +40,8 @@ class Emulator:
         self._reaper = Reaper()
         self._reaper.watch(mark)
         self._identity = Identity(self.address)
-        self._storage = Storage(EMULATED_ACCOUNT, self._identity, {MARK: mark})
         self._site = Site(self.address, home, self._identity, self._reaper)
+        self._storage = Storage(EMULATED_ACCOUNT, self._identity, {MARK: mark}, self._site.grid.written)
         self._rest = Rest(methods(self._site), self._identity)
 
     def start(self) -> None:

@@ -22,7 +22,7 @@ class Site:
     def __init__(self, address: str, home: Path, identity: Identity, reaper: Reaper) -> None:
         self.address, self.home, self.identity, self.reaper = address, home, identity, reaper
         self.vaults = Vaults(address)
-        self.grid = Grid(address)
+        self.grid = Grid(address, identity)
         self.console = ConsoleLogs()
         self.workspace = Workspace(self.console)
         self.apps = ContainerApps(address, home, reaper, identity, self.console)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import http.client
 import socket
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl, unquote
 from uuid import uuid4
 
 from toolkit.adapters.azure.emulator.azurite import Azurite
@@ -18,12 +20,15 @@ from toolkit.adapters.azure.emulator.refused import Refused
 from toolkit.execution.http_messages import Request, Response
 
 _HOP = {"connection", "transfer-encoding", "keep-alive", "content-length"}
+Written = Callable[[str, str, str, str, int], None]
 HOST = "account.blob.core.windows.net"
 
 
 class Storage:
-    def __init__(self, account: str, identity: Identity, environment: dict[str, str]) -> None:
-        self._identity = identity
+    """`written(account, container, blob, etag, bytes)` is told of every blob that is."""
+
+    def __init__(self, account: str, identity: Identity, environment: dict[str, str], written: Written) -> None:
+        self._account, self._identity, self._written = account, identity, written
         self._azurite = Azurite(account, environment)
         self._signature = _signature(account, self._azurite.key)
         self._local = threading.local()
@@ -37,7 +42,17 @@ class Storage:
             return _error(
                 400, "MissingRequiredHeader", "An HTTP header that's mandatory for this request is not there."
             )
-        return self._forward(request)
+        reply = self._forward(request)
+        if request.method == "PUT" and reply.status == 201:
+            self._tell(request, reply)
+        return reply
+
+    def _tell(self, request: Request, reply: Response) -> None:
+        what = dict(parse_qsl(request.query)).get("comp", "")
+        container, _, name = request.path.removeprefix(f"/{self._account}/").partition("/")
+        if name and (what == "blocklist" or (not what and request.header("x-ms-blob-type"))):
+            etag = next((value for key, value in reply.headers if key.lower() == "etag"), "")
+            self._written(self._account, container, unquote(name), etag, len(request.body))
 
     def close(self) -> None:
         self._azurite.close()
