@@ -14,12 +14,13 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import quote
 
+from toolkit.execution import container
 from toolkit.execution.host import bundles
 
 OWN = "TOOLKIT_CONTAINER"  # JSON: see `function_service.told`
 LIMIT = 1024**3  # bytes unpacked, which are memory on Cloud Run
 ATTEMPTS = 4
-SERVE = Path(__file__).with_name("serve.py")
+SERVE = Path(next(iter(container.__path__))) / "serve.py"
 
 
 def main() -> None:

@@ -12,10 +12,11 @@ from typing import Any
 from google.cloud import run_v2
 from google.protobuf import timestamp_pb2
 
-from toolkit.adapters.gcp.emulator.containers import Container, execute, megabytes, seconds
+from toolkit.adapters.gcp.emulator.containers import megabytes, seconds
 from toolkit.adapters.gcp.emulator.identity import Identity
 from toolkit.adapters.gcp.emulator.log import Log
 from toolkit.domain import times
+from toolkit.execution.container.running import Container, execute
 from toolkit.execution.process import Outcome
 from toolkit.execution.reaper import Reaper
 

@@ -13,14 +13,16 @@ from google.cloud import run_v2
 from google.iam.v1 import policy_pb2
 
 from toolkit.adapters.gcp.emulator import run_checks
-from toolkit.adapters.gcp.emulator.containers import Container, megabytes, seconds
+from toolkit.adapters.gcp.emulator.containers import megabytes, seconds
 from toolkit.adapters.gcp.emulator.identity import Identity
-from toolkit.adapters.gcp.emulator.instances import Instances, Shape
 from toolkit.adapters.gcp.emulator.log import Log
 from toolkit.adapters.gcp.emulator.operations import Operations
 from toolkit.adapters.gcp.emulator.refused import Refused, invalid, missing
+from toolkit.execution.container.instances import Instances, Shape
+from toolkit.execution.container.running import Container
 from toolkit.execution.reaper import Reaper
 
+PAYLOAD = 32 * 1024**2  # bytes of a request over HTTP/1, and of an answer
 LATEST, REVISION = run_checks.LATEST, run_checks.REVISION
 SUCCEEDED, FAILED = 4, 3
 INVOKER = "roles/run.invoker"
@@ -311,6 +313,7 @@ class Services:
             revision.max_instance_request_concurrency,
             revision.scaling.max_instance_count or 100,
             seconds(revision.timeout) or 300.0,
+            PAYLOAD,
         )
         _, project, _, location, _, service = name.split("/")
         resource = {
