@@ -26,10 +26,11 @@ OWN = {"connection", "transfer-encoding", "date", "server"}  # headers that this
 
 @dataclass(frozen=True)
 class Refused:
-    """Not forwarded; the service's error instead."""
+    """Not forwarded; the service's error instead. `body`: its JSON, where it is not told as AWS tells it."""
 
     status: int
     code: str
+    body: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Applied:
 
     status: int = 0
     code: str = "ServiceUnavailable"
+    body: str = ""
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ class Proxy:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 fault = proxy._fault(self.command, self.path)
                 if isinstance(fault, Refused):
-                    return self.refuse(fault.status, fault.code)
+                    return self.refuse(fault.status, fault.code, fault.body)
                 if isinstance(fault, Reset) and not fault.after:
                     return self.reset()
                 kept = {name: value for name, value in self.headers.items() if name.lower() not in _NOT_ON}
@@ -160,7 +162,7 @@ class Proxy:
                     return self.reset()
                 if isinstance(fault, Applied):
                     self.close_connection = True
-                    return self.refuse(fault.status, fault.code) if fault.status else None
+                    return self.refuse(fault.status, fault.code, fault.body) if fault.status else None
                 if isinstance(fault, Cut):
                     self.close_connection = True
                     self.wfile.write(f"HTTP/1.1 {reply.status} {reply.reason}\r\nContent-Le".encode())
@@ -169,7 +171,7 @@ class Proxy:
                     time.sleep(fault.seconds)
                 return self.answer(reply, data, fault)
 
-            do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do  # noqa: N815  # the names that http.server calls
+            do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do  # noqa: N815  # the names that http.server calls
 
             def answer(self, reply: http.client.HTTPResponse, data: bytes, fault: Fault | None) -> None:
                 self.send_response(reply.status)
@@ -192,12 +194,12 @@ class Proxy:
                 self.rfile.close()
                 self.connection.close()
 
-            def refuse(self, status: int, code: str) -> None:
-                words = f"<Error><Code>{code}</Code><Message>the reason</Message></Error>"
+            def refuse(self, status: int, code: str, told: str) -> None:
+                words = told or f"<Error><Code>{code}</Code><Message>the reason</Message></Error>"
                 kind = self.headers.get("Content-Type", "")
-                if self.headers.get("X-Amz-Target") or kind.startswith(
-                    "application/json"
-                ):  # a service that speaks JSON
+                if told:
+                    pass
+                elif self.headers.get("X-Amz-Target") or kind.startswith("application/json"):  # it speaks JSON
                     words = json.dumps({"__type": code, "message": "the reason"})
                 elif kind.startswith("application/x-www-form-urlencoded"):
                     words = f"<ErrorResponse>{words.replace('<Error>', '<Error><Type>Sender</Type>')}</ErrorResponse>"
@@ -205,6 +207,8 @@ class Proxy:
                 self.send_response(status)
                 for name in ("x-amzn-errortype", "x-ms-error-code"):  # a HEAD's answer has no other place for it
                     self.send_header(name, code)
+                if told:
+                    self.send_header("Content-Type", "application/json; charset=UTF-8")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
