@@ -19,6 +19,7 @@ from toolkit.domain.errors import Throttled, Unavailable
 T = TypeVar("T")
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 SECONDS = (5.0, 60.0)  # to connect, to answer
+LENGTHS = ("Content-Length", "Transfer-Encoding")
 EMULATED_TOKEN = "emulated-access-token"  # noqa: S105  # what the emulator takes, and nobody else
 emulated: set[str] = set()  # addresses of emulators: they get the fixed token, never the user's
 _making = threading.Lock()
@@ -49,7 +50,18 @@ def session(endpoint: str = "") -> Any:
         made.headers["User-Agent"] = f"driftloop/{toolkit.__version__}"
         for scheme in ("https://", "http://"):
             made.mount(scheme, HTTPAdapter(pool_connections=16, pool_maxsize=32))
+        made.hooks["response"].append(_whole)
         return made
+
+
+def _whole(reply: Any, **_: Any) -> None:
+    """A reply that broke off in its headers is no reply. Python's HTTP client takes the end of a connection for the end
+    of the headers, so that it reads as a success with nothing in it; Google says every body's length."""
+    from requests.exceptions import ConnectionError as Broken
+
+    if reply.status_code not in (204, 304) and not any(name in reply.headers for name in LENGTHS):
+        reply.close()
+        raise Broken("the reply broke off in its headers", request=reply.request)
 
 
 @cache

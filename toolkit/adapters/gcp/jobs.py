@@ -32,6 +32,7 @@ LATE = 10.0  # seconds that a line takes to the log
 KEPT = timedelta(days=7)  # that an ended job can be looked at
 TIDIED = 20  # jobs at most that one submission removes
 SUBMISSIONS = 4
+PAUSE = 0.3  # seconds before the second, and more before each further one
 Body = dict[str, Any]
 
 
@@ -71,7 +72,7 @@ class RunJobs:
                 # Whether it was taken is not known; its name says so to whoever asks again.
                 if not left:
                     raise
-                time.sleep(0.3 * (SUBMISSIONS - left))
+                time.sleep(PAUSE * (SUBMISSIONS - left))
                 continue
             return self.status(spec.name)
         raise AssertionError("unreachable")
