@@ -29,7 +29,7 @@ AIMS: dict[str, dict[str, Aim]] = {
         "mlflow_over_ours": at_least(20),
         "usual_over_ours": at_least(5),
         "bentoml_over_compiled": at_least(30),
-        "ours, compiled: zip": at_most(10),
+        "ours, compiled: zip": at_most(3),
     },
     "serving": {
         "ours_over_bentoml_throughput": at_least(15),
