@@ -188,7 +188,7 @@ def swapped_through(folder: Path, swaps: int, serving: Serving) -> dict[str, Any
             until = time.monotonic() + 30
             while not all(version in client.seen for client in clients) and time.monotonic() < until:
                 time.sleep(0.002)
-            if version == 12:
+            if version == 8:
                 early = resident_mb(processes())
         late = resident_mb(processes())
         for client in clients:
@@ -208,12 +208,12 @@ def swapped_through(folder: Path, swaps: int, serving: Serving) -> dict[str, Any
 @pytest.mark.slow
 @pytest.mark.parametrize("serving", [uvicorn, functions])
 def test_swaps_under_load_show_in_nothing_but_the_version(tmp_path: Path, serving: Serving) -> None:
-    found = swapped_through(tmp_path, 40, serving)
+    found = swapped_through(tmp_path, 20, serving)
     assert found["errors"] == []
     assert found["mixed"] == [], "an answer was not that of the version it names"
     assert found["missed"] == []
-    assert found["asked"] >= 40
-    assert found["grown"] < 40, "28 models of over 4 MB would be 112"
+    assert found["asked"] >= 20
+    assert found["grown"] < 30, "13 models of over 4 MB would be 52"
 
 
 @pytest.mark.slow
@@ -222,4 +222,4 @@ def test_swaps_under_load_show_in_nothing_but_the_version(tmp_path: Path, servin
 def test_two_hundred_swaps(tmp_path: Path, serving: Serving) -> None:
     found = swapped_through(tmp_path, 200, serving)
     assert (found["errors"], found["mixed"], found["missed"]) == ([], [], [])
-    assert found["grown"] < 80, "188 models of over 4 MB would be 752; what stays is the allocator's"
+    assert found["grown"] < 80, "193 models of over 4 MB would be 772; what stays is the allocator's"
