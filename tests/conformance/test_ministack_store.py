@@ -11,6 +11,7 @@ from toolkit.testing.store import StoreSuite
 class TestMinistackStore(StoreSuite):
     provider = PROVIDER
     server = "ministack"
+    test_list_goes_past_one_page = None  # type: ignore[assignment]  # a thousand writes more show nothing more than moto's
     # Its listing tells milliseconds where its HEAD tells seconds; S3 tells seconds in both.
     test_list_by_prefix_and_after = None  # type: ignore[assignment]
 

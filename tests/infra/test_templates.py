@@ -121,6 +121,7 @@ def test_a_role_of_the_module_may_what_bootstrap_lets_it(role: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # fifteen seconds of its own start, for files that are compared with their description above
 def test_checkov_finds_nothing_but_what_was_waived_with_a_reason() -> None:
     """In an environment of its own, which uv keeps: its needs are not ours."""
     python = ministack.interpreter(CHECKOV)

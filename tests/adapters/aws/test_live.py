@@ -6,12 +6,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.adapters.aws import cloud, operator_site
+from tests.adapters.aws import cloud, live, operator_site
 from toolkit.adapters.aws.client import client
 from toolkit.adapters.aws.jobs import image_tag
 from toolkit.adapters.aws.names import Names
@@ -31,9 +32,9 @@ CASES = " or ".join(
 SUITES = ("alerts", "functions", "jobs", "metrics", "schedules", "secrets", "store")
 
 
-def suites(environment: dict[str, str], *more: str, cases: str = CASES) -> subprocess.CompletedProcess[str]:
-    files = [f"tests/conformance/test_aws_{name}.py" for name in SUITES]
-    command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "-v", "-k", cases, *files, *more]
+def suites(environment: dict[str, str], *more: str, names: Sequence[str] = SUITES) -> subprocess.CompletedProcess[str]:
+    files = [f"tests/conformance/test_aws_{name}.py" for name in names]
+    command = [sys.executable, "-m", "pytest", "-p", "no:schemathesis", "-v", "-k", CASES, *files, *more]
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("TOOLKIT_", "AWS_", "PYTEST"))}
     return subprocess.run(command, cwd=ROOT, env={**clean, **environment}, capture_output=True, text=True, timeout=250)
 
@@ -81,32 +82,45 @@ def test_every_suite_runs_on_an_account_and_leaves_nothing() -> None:
 
 def test_without_the_option_nothing_reaches_an_account() -> None:
     with Proxy(cloud.address()) as proxy:
-        done = suites(account(proxy.address), cases=CASES)
+        done = suites(account(proxy.address), names=("alerts", "metrics", "secrets", "store"))
         assert done.returncode == 0, done.stdout + done.stderr
         assert proxy.seen == []
 
 
-@pytest.mark.parametrize(
-    ("given", "says"),
-    [
-        (("--live-region", "eu-west-1"), ["--live-bucket (or TOOLKIT_LIVE_BUCKET)", "--live-stem"]),
-        (
-            ("--live-region", "eu-west-1", "--live-bucket", "b-1", "--live-stem", "none"),
-            ["aws configure sso"],
-        ),
-    ],
-)
-def test_it_refuses_before_anything_is_made(given: tuple[str, ...], says: list[str]) -> None:
+def test_somebody_without_credentials_is_told_before_anything_is_made() -> None:
+    given = ("--live-region", "eu-west-1", "--live-bucket", "b-1", "--live-stem", "none")
     done = suites({name: value for name, value in cloud.ENVIRONMENT.items() if "KEY" not in name}, "--live", *given)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR, done.stdout + done.stderr
-    for words in says:
-        assert words in done.stderr, done.stderr
+    assert "aws configure sso" in done.stderr
 
 
-def test_a_target_that_nobody_made_is_told_with_what_makes_it() -> None:
-    found = cloud.settings(bucket="nobodys-live-bucket")
-    given = [f"--live-{name}={found[name]}" for name in ("region", "bucket", "stem")]
-    done = suites(account(cloud.address()), "--live", *given)
-    assert done.returncode == pytest.ExitCode.USAGE_ERROR, done.stdout + done.stderr
-    assert "there is no bucket nobodys-live-bucket" in done.stderr
-    assert "toolkit bootstrap" in done.stderr
+class Asked:
+    """As pytest keeps options."""
+
+    def __init__(self, **options: object) -> None:
+        self._options = options
+
+    def getoption(self, name: str, default: object = "") -> Any:
+        return self._options.get(name, default)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"live_region": "eu-west-1"}, r"--live-bucket \(or TOOLKIT_LIVE_BUCKET\)[^\n]*\n--live-stem"),
+        ({"live_region": "eu-west-1", "live_bucket": "b", "live_stem": "s", "numprocesses": 2}, "leave out -n"),
+    ],
+)
+def test_it_has_to_be_told_where(options: dict[str, object], says: str) -> None:
+    config: Any = Asked(live=True, live_settle=0.0, **options)
+    with pytest.raises(pytest.UsageError, match=says):
+        live.pytest_configure(config)
+    assert live.session is None
+
+
+def test_a_target_that_nobody_made_is_told_with_what_makes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud.clean()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", cloud.address())
+    nowhere = {"region": "eu-south-2", "bucket": "nobodys-live-bucket", "stem": "nobodys"}  # no other test's clients
+    with pytest.raises(pytest.UsageError, match="there is no bucket nobodys-live-bucket; toolkit bootstrap"):
+        live.Live(nowhere, 0.0).require()
