@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import msgspec
 
-from tests.adapters.gcp import google
+from tests.adapters.gcp import google, use_operator
 from toolkit.adapters.gcp.alerts import HOST as PUBSUB
 from toolkit.adapters.gcp.alerts import open_alerts
 from toolkit.adapters.gcp.client import Api
@@ -26,9 +26,9 @@ CODE = b"import os\ndef handler(event, context):\n    return {'statusCode': 200,
 
 HOSTS = {
     "secretmanager.googleapis.com", "pubsub.googleapis.com", "logging.googleapis.com", "monitoring.googleapis.com",
-    "run.googleapis.com", "iamcredentials.googleapis.com", "cloudtasks.googleapis.com",
+    "run.googleapis.com", "iamcredentials.googleapis.com", "cloudtasks.googleapis.com", *use_operator.HOSTS,
 }  # fmt: skip
-METHODS = 32
+METHODS = 32 + use_operator.METHODS
 
 
 def every_port() -> None:
@@ -45,6 +45,7 @@ def every_port() -> None:
     secrets.delete("name")
     _functions()
     _jobs()
+    use_operator.everything()
 
 
 def _functions() -> None:

@@ -56,16 +56,16 @@ class Names:
 
     @property
     def topic(self) -> str:
-        return f"{self.stem}-alerts"
+        return _free(f"{self.stem}-alerts")
 
     @property
     def data_topic(self) -> str:
         """Where Cloud Storage tells of new data."""
-        return f"{self.stem}-new-data"
+        return _free(f"{self.stem}-new-data")
 
     def watch(self, name: str) -> str:
         """The subscription that calls a function for it."""
-        return f"{self.stem}--{name}"
+        return _free(f"{self.stem}--{name}")
 
     def power(self, power: str) -> str:
         """The id of a custom role: letters, digits, dots and underscores, 3 to 64. A stem has no underscores."""
@@ -113,3 +113,8 @@ def labels(tags: Mapping[str, str]) -> dict[str, str]:
 
 def _lettered(name: str) -> str:
     return name if name[:1].isalpha() else f"n-{name}"
+
+
+def _free(name: str) -> str:
+    """Of Pub/Sub, which keeps all that begins with goog for itself."""
+    return f"t-{name}" if name.startswith("goog") else name

@@ -82,7 +82,7 @@ def _pubsub(site: Site) -> tuple[Method, ...]:
             publisher._BasePublisherRestTransport,
             {
                 "GetTopic": (types.GetTopicRequest, topics.get, ()),
-                "UpdateTopic": (types.UpdateTopicRequest, topics.update, ("topic", "update_mask")),
+                "UpdateTopic": (types.UpdateTopicRequest, topics.update, ("update_mask",)),
                 "GetIamPolicy": (iam_policy_pb2.GetIamPolicyRequest, site.iam.get_policy, ()),
                 "SetIamPolicy": (iam_policy_pb2.SetIamPolicyRequest, site.iam.set_policy, ("policy",)),
             },
@@ -92,7 +92,7 @@ def _pubsub(site: Site) -> tuple[Method, ...]:
             {
                 "GetSubscription": (types.GetSubscriptionRequest, topics.subscription, ()),
                 "UpdateSubscription": (
-                    types.UpdateSubscriptionRequest, topics.update_subscription, ("subscription", "update_mask"),
+                    types.UpdateSubscriptionRequest, topics.update_subscription, ("update_mask",),
                 ),
                 "DeleteSubscription": (types.DeleteSubscriptionRequest, topics.unsubscribe, ()),
             },
