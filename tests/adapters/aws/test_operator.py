@@ -185,6 +185,7 @@ def test_the_command_plans_asks_makes_and_then_has_nothing_to_do(shell: Shell, f
     done = shell.ok("bootstrap -t prod --yes --json", folder)
     assert done.data["changed"] == 18
     assert any("topics = [" in line for line in done.data["next"])
+    assert any(line.startswith("aws sns subscribe --topic-arn arn:aws:sns:") for line in done.data["next"])
     again = shell.ok("bootstrap -t prod --json", folder)
     assert again.data["changed"] == 0
 

@@ -70,7 +70,9 @@ class AwsOperator:
         topic = self._site.arn("sns", self._site.names.topic)
         lines = [f'topics = ["{topic}"] in [targets.{self._tags["target"]}.aws]']
         who = f"role_arn = {self._site.role('deployer')} in the AWS profile that deploys"
-        return (*([] if topic in self._settings["topics"] else lines), who, "toolkit image push, then toolkit deploy")
+        hear = f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint WHO"
+        lines = [] if topic in self._settings["topics"] else lines
+        return (*lines, hear, who, "toolkit image push --kind job, then toolkit deploy")
 
     def _actions(self) -> Iterator[Action]:
         for thing in self._things:
