@@ -255,7 +255,7 @@ def _pairs() -> Iterator[Any]:
 _ONCE = {"reply lost", "cut in the headers"}
 
 
-@pytest.mark.parametrize(("made", "case"), _pairs())
+@pytest.mark.parametrize(("made", "case"), list(_pairs()))
 def test_a_fault_at_each_request(site: Site, made: type[Deed], case: Case, request: pytest.FixtureRequest) -> None:
     """Each request once, and from each request on for good: then it fails, and the same again does it."""
     slow = isinstance(case.fault, Slow)
