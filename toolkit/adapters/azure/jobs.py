@@ -139,7 +139,7 @@ class ContainerAppJobs:
         identity = self._apps.identity(job_request.role(spec.tags))
         container = job_request.container(spec, image=self._apps.image(), client=self._apps.client_of(identity))
         try:
-            job = self._find(spec.name)
+            job = self._apps.settled(f"look at job {spec.name}", path)
         except NotFound:
             place = {
                 "location": self._apps.arm.location, "environment": self._apps.environment, "identity": identity,

@@ -33,7 +33,12 @@ def stamp() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
 
 
-def listed(found: Iterable[Any], call: Call, address: str) -> Reply:
+def base(call: Call) -> str:
+    """Where whoever asks has reached this server: links lead there, too."""
+    return f"http://{call.header('host')}"
+
+
+def listed(found: Iterable[Any], call: Call) -> Reply:
     """A page, with the link to the next one."""
     everything = list(found)
     start = int(call.query.get("$skiptoken", "0"))
@@ -41,5 +46,5 @@ def listed(found: Iterable[Any], call: Call, address: str) -> Reply:
     if start + PAGE < len(everything):
         path = call.request.path
         version = call.query["api-version"]
-        answer["nextLink"] = f"{address}{path}?api-version={version}&$skiptoken={start + PAGE}"
+        answer["nextLink"] = f"{base(call)}{path}?api-version={version}&$skiptoken={start + PAGE}"
     return Reply(answer)

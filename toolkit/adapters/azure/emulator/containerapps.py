@@ -44,7 +44,7 @@ class ContainerApps:
     def __init__(self, address: str, home: Path, reaper: Reaper, identity: Identity, log: ConsoleLogs) -> None:
         self._address, self._home, self._reaper, self._identity, self._log = address, home, reaper, identity, log
         self.lock = threading.RLock()
-        self.operations = Operations(address, PROVIDER, VERSION, self.lock)  # of jobs, too
+        self.operations = Operations(PROVIDER, VERSION, self.lock)  # of jobs, too
         self.environments: dict[str, dict[str, Any]] = {}
         self.kept: dict[str, Kept] = {}  # by the short name: an environment's host names are its own
 
@@ -108,7 +108,7 @@ class ContainerApps:
             self.operations.settle()
             found = [self._shown(self.kept[name]) for name in sorted(self.kept)]
         begin = id_of(call, APPS, "")
-        return listed((one for one in found if one["id"].startswith(begin)), call, self._address)
+        return listed((one for one in found if one["id"].startswith(begin)), call)
 
     def delete(self, call: Call) -> Reply:
         name = call.path["app"]
@@ -133,7 +133,7 @@ class ContainerApps:
             self.operations.settle()
             kept = self._find(call.path["app"])
             found = [self._revision(kept, name) for name in kept.revisions]
-        return listed(found, call, self._address)
+        return listed(found, call)
 
     def revision(self, call: Call) -> Reply:
         with self.lock:

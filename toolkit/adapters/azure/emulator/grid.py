@@ -107,7 +107,7 @@ class Grid:
         return Reply(None, 200 if found else 204)
 
     def list_topics(self, call: Call) -> Reply:
-        return listed(self.topics.values(), call, self._address)
+        return listed(self.topics.values(), call)
 
     def publish(self, call: Call) -> Reply:
         if len(call.request.body) > MOST_BYTES:
@@ -162,7 +162,7 @@ class Grid:
         return Reply(made, 200 if known else 201)
 
     def list_subscriptions(self, call: Call) -> Reply:
-        return listed(self.subscriptions.get(self._source(call), {}).values(), call, self._address)
+        return listed(self.subscriptions.get(self._source(call), {}).values(), call)
 
     def get_subscription(self, call: Call) -> Reply:
         found = self.subscriptions.get(self._source(call), {}).get(call.path["name"])

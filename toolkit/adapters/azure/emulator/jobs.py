@@ -103,7 +103,7 @@ class Jobs:
         with self._lock:
             self.operations.settle()
             found = [copy.deepcopy(self._kept[name].desired) for name in sorted(self._kept) if name.startswith(begin)]
-        return listed(found, call, self._address)
+        return listed(found, call)
 
     def delete(self, call: Call) -> Reply:
         name = id_of(call, JOBS, call.path["job"])
@@ -148,7 +148,7 @@ class Jobs:
         with self._lock:
             kept = self._find(call)
             found = [_shown(kept, one) for one in reversed(kept.executions.values())]
-        return listed(found, call, self._address)
+        return listed(found, call)
 
     def execution(self, call: Call) -> Reply:
         with self._lock:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from toolkit.adapters.azure.emulator.arm_room import base
 from toolkit.adapters.azure.emulator.refused import Refused, missing
 from toolkit.adapters.azure.emulator.rest import Call, Reply
 
@@ -35,8 +36,8 @@ class _Running:
 class Operations:
     """`lock` is the one of what the changes are about; held while they take effect."""
 
-    def __init__(self, address: str, provider: str, version: str, lock: threading.RLock) -> None:
-        self._address, self._provider, self._version, self._lock = address, provider, version, lock
+    def __init__(self, provider: str, version: str, lock: threading.RLock) -> None:
+        self._provider, self._version, self._lock = provider, version, lock
         self._running: dict[str, _Running] = {}
 
     def begin(
@@ -47,7 +48,7 @@ class Operations:
         self._running[number] = _Running(finish, time.monotonic(), of)
         kind = "operationStatuses" if asynchronous else "operationResults"
         path = f"/subscriptions/{call.path['subscription']}/providers/{self._provider}/locations/westeurope/{kind}"
-        url = f"{self._address}/{HOST}{path}/{number}?api-version={self._version}"
+        url = f"{base(call)}/{HOST}{path}/{number}?api-version={self._version}"
         header = "azure-asyncoperation" if asynchronous else "location"
         return Reply(body, status, ((header, url), ("retry-after", "0")))
 
@@ -68,7 +69,7 @@ class Operations:
     def result(self, call: Call) -> Reply:
         _, running = self._asked(call)
         if not running.over:
-            return Reply(None, 202, (("location", f"{self._address}{call.request.target}"), ("retry-after", "0")))
+            return Reply(None, 202, (("location", f"{base(call)}{call.request.target}"), ("retry-after", "0")))
         if isinstance(running.answer, Refused):
             raise running.answer
         return Reply(running.answer, 204 if running.answer is None else 200)
