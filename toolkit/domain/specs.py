@@ -46,11 +46,12 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
         shared: dict[str, dict[str, Any]] = {}
         for provider in {binding.provider for binding in self.ports.values()}:
             found = [binding.settings for binding in self.ports.values() if binding.provider == provider]
-            if len(found) > 1 and all(settings == found[0] for settings in found):
-                shared[provider] = found[0]
+            most = max(found, key=found.count)  # a target may have two tables of one provider
+            if found.count(most) > 1 and {} not in found:
+                shared[provider] = most
         fields = msgspec.to_builtins(self)
         for binding in fields["ports"].values():
-            if binding["provider"] in shared:
+            if binding["settings"] == shared.get(binding["provider"]):
                 binding["settings"] = {}
         return msgspec.json.encode({**fields, "settings": shared}, order="sorted").decode()
 
