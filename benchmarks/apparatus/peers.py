@@ -40,7 +40,7 @@ import bentoml
 import joblib
 import numpy as np
 
-@bentoml.service(workers=1)
+@bentoml.service(workers=1, logging={"access": {"enabled": False}})
 class Bench:
     def __init__(self):
         self.model = joblib.load(os.environ["PEER_JOBLIB"])
@@ -186,7 +186,8 @@ def _mlserver(folder: Path, environment: dict[str, str]) -> Way:
         place = folder / f"mlserver-{port}"
         place.mkdir()
         ports = {"http_port": port, "grpc_port": free_port(), "metrics_port": free_port()}
-        (place / "settings.json").write_text(json.dumps({"parallel_workers": 0, "host": "127.0.0.1", **ports}))
+        quiet = {"debug": False, "parallel_workers": 0, "host": "127.0.0.1"}
+        (place / "settings.json").write_text(json.dumps({**quiet, **ports}))
         uri = {"uri": str(folder / "model.joblib")}
         served = {"name": "bench", "implementation": "mlserver_sklearn.SKLearnModel", "parameters": uri}
         (place / "model-settings.json").write_text(json.dumps(served))
