@@ -5,6 +5,7 @@ and mend it, weigh both versions (`stretches`, `quality.judge`), write the rulin
 mend again. Each step can be repeated, so a tick may die anywhere, be delivered twice, or run beside another.
 
     launch    the challenger is published beside the champion, then one entry, then the route (`launch`)
+    expected  how its answers may differ: as they did on the rows on which its gates compared it
     tick      wait, go on to the next stage, or back
     back      one entry and one call that moves the traffic: nothing else has to work for that
     promoted  the release and the registry's alias follow the journal
