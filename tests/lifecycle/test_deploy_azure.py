@@ -21,6 +21,7 @@ from tests.adapters.azure import microsoft, site
 from tests.lifecycle.shop import Shop, make_shop
 from tests.lifecycle.test_deploy import Died, Dying, tiny, version
 from toolkit import resources
+from toolkit.adapters.azure import client
 from toolkit.adapters.azure.arm_apps import APPS, JOBS, Apps
 from toolkit.lifecycle import deploy, destroy, lock, naming, status
 from toolkit.packaging import bundle
@@ -181,6 +182,7 @@ def test_a_process_that_is_really_killed(shop: Shop, where: Settings, place: str
     folder.mkdir()
     prefix = shop.ctx.bindings["store"].settings["prefix"]
     with Proxy(microsoft.address(), plan) as proxy:
+        client.emulated.add(proxy.address)
         settings = {**where, "prefix": prefix, "endpoint": proxy.address, "services_endpoint": proxy.address}
         process.append(
             subprocess.Popen(
