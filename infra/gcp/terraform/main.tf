@@ -11,8 +11,9 @@ locals {
     scheduler   = "${var.stem}-scheduler"
     deployer    = "${var.stem}-deployer"
   }
-  pool  = "${var.stem}-ci"
-  roles = replace(var.stem, "-", "_")
+  pool   = "${var.stem}-ci"
+  roles  = replace(var.stem, "-", "_")
+  topics = startswith(var.stem, "goog") ? "t-${var.stem}" : var.stem
 }
 
 data "google_project" "current" {
@@ -220,11 +221,8 @@ resource "google_project_iam_custom_role" "log_power" {
   role_id     = "${local.roles}.log"
   title       = "toolkit log"
   description = "read what functions, jobs and metrics wrote (toolkit: project ${var.project}, target ${var.target})"
-  permissions = [
-    "logging.logEntries.list",
-    "monitoring.timeSeries.list",
-  ]
-  stage = "GA"
+  permissions = ["logging.logEntries.list"]
+  stage       = "GA"
 }
 
 resource "google_project_iam_custom_role" "traffic_power" {
@@ -428,7 +426,7 @@ resource "google_pubsub_topic" "alert_topic" {
   # checkov:skip=CKV_GCP_83:alerts and names of objects; Google encrypts them with its own keys
 
   project = var.google_project
-  name    = "${var.stem}-alerts"
+  name    = "${local.topics}-alerts"
   labels = {
     managed-by = "toolkit"
     project    = var.project
@@ -440,7 +438,7 @@ resource "google_pubsub_topic" "data_topic" {
   # checkov:skip=CKV_GCP_83:alerts and names of objects; Google encrypts them with its own keys
 
   project = var.google_project
-  name    = "${var.stem}-new-data"
+  name    = "${local.topics}-new-data"
   labels = {
     managed-by = "toolkit"
     project    = var.project

@@ -78,9 +78,7 @@ POWERS: dict[str, Power] = {
     ),
     "tell": Power("publish alerts", ("pubsub.topics.publish",)),
     "measure": Power("write metrics and their log", ("logging.logEntries.create", "monitoring.timeSeries.create")),
-    "log": Power(
-        "read what functions, jobs and metrics wrote", ("logging.logEntries.list", "monitoring.timeSeries.list")
-    ),
+    "log": Power("read what functions, jobs and metrics wrote", ("logging.logEntries.list",)),
     "traffic": Power(
         "move traffic between versions, publish a version of a service that is there",
         (

@@ -35,6 +35,7 @@ class Iam:
         self.accounts: dict[str, Any] = {}  # e-mail -> ServiceAccount
         self.roles: dict[str, Any] = {}  # full name -> Role
         self.policies: dict[str, Any] = {}  # resource -> Policy
+        self.used: set[tuple[str, str]] = set()  # (account, permission) that a policy has allowed, for tests
 
     def exists(self, account: str) -> bool:
         return account in self.accounts or account == OPERATOR or bool(_AGENTS.fullmatch(account))
@@ -161,12 +162,14 @@ class Iam:
     def test(self, request: Any, caller: str) -> Any:
         if unknown := [one for one in request.permissions if not known(one)]:
             raise invalid(f"Permission {unknown[0]} is not valid.", "permissions")
-        allowed = [one for one in request.permissions if self.allows(caller, one, [request.resource])]
+        allowed = [one for one in request.permissions if self.allows(caller, one, [request.resource], used=False)]
         return iam_policy_pb2.TestIamPermissionsResponse(permissions=allowed)
 
-    def allows(self, caller: str, permission: str, resources: Iterable[str], name: str = "") -> bool:
+    def allows(
+        self, caller: str, permission: str, resources: Iterable[str], name: str = "", *, used: bool = True
+    ) -> bool:
         """Whether a binding on one of `resources` lets `caller`; `name` is what a condition sees as resource.name. The
-        operator is the project's owner."""
+        operator is the project's owner. `used`: it is about to be done, not only asked about."""
         if caller == OPERATOR:
             return True
         with self.lock:
@@ -177,6 +180,7 @@ class Iam:
                     if permission not in self._permissions(binding.role):
                         continue
                     if not binding.HasField("condition") or holds(binding.condition.expression, name or resource):
+                        self.used |= {(caller, permission)} if used else set()
                         return True
         return False
 

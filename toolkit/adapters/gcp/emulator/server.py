@@ -14,6 +14,7 @@ import traceback
 from pathlib import Path
 
 from toolkit.adapters.gcp.emulator.iam_buckets import Buckets
+from toolkit.adapters.gcp.emulator.iam_guard import Guard
 from toolkit.adapters.gcp.emulator.identity import METADATA, OPERATOR, Identity
 from toolkit.adapters.gcp.emulator.refused import Refused
 from toolkit.adapters.gcp.emulator.rest import Rest
@@ -27,6 +28,7 @@ from toolkit.execution.tree import MARK
 
 BODY = 72 * 1024**2
 STORAGE = ("/storage/", "/upload/", "/download/", "/b/", "/resumable/")
+USED = "/emulator/permissions"  # (account, permission) of what was allowed by a policy
 SEEN = "/emulator/requests"  # one accepted request of every method, for the test that spoils them
 
 
@@ -44,6 +46,7 @@ class Emulator:
         self._storage = Storage(self.address, self._identity, {MARK: mark})
         self._site = Site(self.address, home, self._identity, self._reaper)
         self._buckets = Buckets(self._storage, self._site.iam, self._identity, self._site.notifications)
+        self._guard = Guard(self._site.iam)
         self._rest = Rest(methods(self._site))
 
     def start(self) -> None:
@@ -72,9 +75,13 @@ class Emulator:
         if request.path == SEEN:
             found = [{"host": host, "method": name, **told} for (host, name), told in self._rest.seen.items()]
             return json_response(200, found)
+        if request.path == USED:
+            return json_response(200, sorted(self._site.iam.used))
         if answer := self._site.answer(request):
             return answer
-        return self._rest(request, self._identity.caller(request))
+        caller = self._identity.caller(request)
+        self._guard(request, caller)
+        return self._rest(request, caller)
 
 
 def main() -> None:

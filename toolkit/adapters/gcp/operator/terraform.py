@@ -96,7 +96,12 @@ def _locals(stem: str) -> Block:
     accounts = {role: own.account(role, "").partition("@")[0] for role in ROLES}
     return Block(
         "locals",
-        {"accounts": accounts, "pool": own.pool, "roles": Expression('replace(var.stem, "-", "_")')},
+        {
+            "accounts": accounts,
+            "pool": own.pool,
+            "roles": Expression('replace(var.stem, "-", "_")'),
+            "topics": Expression('startswith(var.stem, "goog") ? "t-${var.stem}" : var.stem'),
+        },
         notes=("service accounts have 30 characters, pools 32: with a longer stem, toolkit export infra cuts them",),
     )
 
@@ -185,7 +190,8 @@ def _repository(thing: Thing) -> Block:
 
 
 def _topic(thing: Thing) -> Block:
-    own = {"project": _PROJECT, "name": thing.name.rpartition("/")[2], "labels": _labels(thing.body)}
+    name = thing.name.rpartition("/")[2].replace("${var.stem}", "${local.topics}")
+    own = {"project": _PROJECT, "name": name, "labels": _labels(thing.body)}
     return _resource(thing, own)
 
 
