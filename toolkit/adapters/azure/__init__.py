@@ -34,6 +34,8 @@ PROVIDER = Provider(
         }
     ),
     extra="azure",
+    operator="toolkit.adapters.azure.operator.bootstrap:open_operator",
+    checks="toolkit.adapters.azure.doctor:check",
     events="toolkit.adapters.azure.events:new_data",
     emulators={"azure": "toolkit.adapters.azure.emulators:azure"},
     job_image="toolkit.adapters.azure.jobs:image",

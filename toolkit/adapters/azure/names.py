@@ -43,7 +43,7 @@ class Names:
 
     @property
     def vault(self) -> str:
-        return _worlds(_lettered(self.stem), self.subscription, VAULT, "-")
+        return _worlds(self.stem, self.subscription, VAULT, "-")
 
     @property
     def registry(self) -> str:
@@ -61,18 +61,18 @@ class Names:
     @property
     def environment(self) -> str:
         """The Container Apps environment."""
-        return resource(_lettered(self.stem), "apps", limit=APP)
+        return resource(self.stem, "apps", limit=APP)
 
     @property
     def rule(self) -> str:
         """The data collection rule that metrics go through."""
-        return resource(_lettered(self.stem), "metrics", limit=WORKSPACE)
+        return resource(self.stem, "metrics", limit=WORKSPACE)
 
     def identity(self, role: str) -> str:
         """The user-assigned identity of one of ROLES."""
         if role not in ROLES:
             raise ValueError(f"no such role: {role}")
-        return resource(_lettered(self.stem), role, limit=IDENTITY)
+        return resource(self.stem, role, limit=IDENTITY)
 
 
 def app(function: str) -> str:

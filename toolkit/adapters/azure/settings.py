@@ -38,6 +38,7 @@ class AzureSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     emulator: Literal["", "azure"] = Field("", description="play Azure on this machine: `toolkit dev` starts it")
+    emulator_address: str = Field("", description="where the emulator is, when something else has started it (tests)")
     stem: str = Field("", description="what the names of all that belongs to the target begin with")
     subscription: str = Field("", description="the id of the Azure subscription")
     resource_group: str = Field("", description="the resource group that everything is in; default: the stem")
@@ -142,7 +143,7 @@ class AzureSettings(BaseModel):
         except ConfigError as error:
             raise ValueError(error.message) from error
 
-    @field_validator("endpoint", "services_endpoint", "ingestion")
+    @field_validator("endpoint", "services_endpoint", "ingestion", "emulator_address")
     @classmethod
     def _a_url(cls, value: str) -> str:
         if value and not _URL.fullmatch(value):

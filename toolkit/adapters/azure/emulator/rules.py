@@ -8,5 +8,5 @@ from toolkit.adapters.azure.emulator.site import Site
 
 
 def methods(site: Site) -> tuple[Method, ...]:
-    own = (*site.vaults.methods(), *site.grid.methods(), *site.workspace.methods())
+    own = (*site.resources.methods(), *site.vaults.methods(), *site.grid.methods(), *site.workspace.methods())
     return (*own, *arm_rules.methods(site))

@@ -42,6 +42,7 @@ class Emulator:
         self._identity = Identity(self.address)
         self._site = Site(self.address, home, self._identity, self._reaper)
         self._storage = Storage(EMULATED_ACCOUNT, self._identity, {MARK: mark}, self._site.grid.written)
+        self._site.resources.make_container = self._storage.make
         self._rest = Rest(methods(self._site), self._identity)
 
     def start(self) -> None:

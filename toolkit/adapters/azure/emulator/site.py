@@ -11,6 +11,7 @@ from toolkit.adapters.azure.emulator.grid import Grid
 from toolkit.adapters.azure.emulator.identity import PATH, Identity
 from toolkit.adapters.azure.emulator.jobs import Jobs
 from toolkit.adapters.azure.emulator.log_analytics import Workspace
+from toolkit.adapters.azure.emulator.resources import Resources
 from toolkit.adapters.azure.emulator.vault import Vaults
 from toolkit.execution.http_messages import Request, Response
 from toolkit.execution.reaper import Reaper
@@ -21,6 +22,7 @@ class Site:
 
     def __init__(self, address: str, home: Path, identity: Identity, reaper: Reaper) -> None:
         self.address, self.home, self.identity, self.reaper = address, home, identity, reaper
+        self.resources = Resources(address)
         self.vaults = Vaults(address)
         self.grid = Grid(address, identity)
         self.console = ConsoleLogs()

@@ -21,6 +21,7 @@ from toolkit.execution.http_messages import Request, Response
 
 _HOP = {"connection", "transfer-encoding", "keep-alive", "content-length"}
 Written = Callable[[str, str, str, str, int], None]
+VERSION = "2023-11-03"
 HOST = "account.blob.core.windows.net"
 
 
@@ -53,6 +54,10 @@ class Storage:
         if name and (what == "blocklist" or (not what and request.header("x-ms-blob-type"))):
             etag = next((value for key, value in reply.headers if key.lower() == "etag"), "")
             self._written(self._account, container, unquote(name), etag, len(request.body))
+
+    def make(self, container: str) -> None:
+        """A container, as a control plane makes it."""
+        self._forward(Request("PUT", f"/{self._account}/{container}?restype=container", (("x-ms-version", VERSION),)))
 
     def close(self) -> None:
         self._azurite.close()

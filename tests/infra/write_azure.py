@@ -1,0 +1,20 @@
+"""`python -m tests.infra.write_azure` writes infra/azure/ anew from toolkit/adapters/azure/operator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from toolkit.adapters.azure.operator import template
+
+ROOT = Path(__file__).resolve().parents[2] / "infra" / "azure"
+
+
+def files() -> dict[Path, str]:
+    """Path -> what it should hold."""
+    return {ROOT / name: text for name, text in template.files().items()}
+
+
+if __name__ == "__main__":
+    for path, text in files().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)

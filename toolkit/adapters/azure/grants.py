@@ -1,0 +1,206 @@
+"""Who may do what: the one source of role definitions and assignments. Pure data; bootstrap, the template and
+`export iam` render it.
+
+A power is a custom role definition: actions and data actions named one by one, no wildcard, and why. A grant gives a
+power to a role's identity on one resource; on the container, within some folders of it, by a condition on the blob's
+path (Azure's attribute-based access control).
+
+- The journal is create-only for everybody here: `blobs/add/action` makes a blob that is not there, `blobs/write`
+  replaces one, and no power that has the latter or `blobs/delete` is granted on journal/. Who owns the subscription may
+  still delete; what was deleted stays for the days of the account's soft delete.
+- Listing blobs is `blobs/read` too: a condition on paths leaves listings out.
+- Container apps and jobs are reached in the target's resource group, which is the wall between targets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from toolkit.adapters.azure.names import ROLES
+
+_BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
+_APPS = "Microsoft.App/containerApps"
+_JOBS = "Microsoft.App/jobs"
+CONTAINER, GROUP, TOPIC, RULE, VAULT, REGISTRY, WORKSPACE = (
+    "container", "group", "topic", "rule", "vault", "registry", "workspace",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Power:
+    title: str
+    actions: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+
+
+POWERS: dict[str, Power] = {
+    "read": Power("read and list blobs", data=(f"{_BLOBS}/read",)),
+    "create": Power("write blobs that are not there yet", data=(f"{_BLOBS}/add/action",)),
+    "replace": Power("write blobs over others, and remove them", data=(f"{_BLOBS}/delete", f"{_BLOBS}/write")),
+    "remove": Power("remove blobs", data=(f"{_BLOBS}/delete",)),
+    "tell": Power("publish alerts", data=("Microsoft.EventGrid/events/send/action",)),
+    "measure": Power(
+        "send metrics", data=("Microsoft.Insights/Metrics/Write", "Microsoft.Insights/Telemetry/Write")
+    ),
+    "log": Power(
+        "read what functions, jobs and metrics wrote",
+        (
+            "Microsoft.OperationalInsights/workspaces/query/Tables.Custom/read",
+            "Microsoft.OperationalInsights/workspaces/query/read",
+            "Microsoft.OperationalInsights/workspaces/read",
+        ),
+    ),
+    "traffic": Power(
+        "move traffic between versions, publish a version",
+        (
+            f"{_APPS}/authConfigs/read", f"{_APPS}/authConfigs/write", f"{_APPS}/read",
+            f"{_APPS}/revisions/activate/action", f"{_APPS}/revisions/deactivate/action", f"{_APPS}/revisions/read",
+            f"{_APPS}/write", "Microsoft.App/managedEnvironments/join/action", "Microsoft.App/managedEnvironments/read",
+            "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
+            "Microsoft.ManagedIdentity/userAssignedIdentities/read",
+        ),
+    ),
+    "remove-apps": Power("remove functions", (f"{_APPS}/delete",)),
+    "jobs": Power(
+        "make, start, look at and stop jobs, which schedules are too",
+        (
+            f"{_JOBS}/delete", f"{_JOBS}/execution/read", f"{_JOBS}/executions/read", f"{_JOBS}/read",
+            f"{_JOBS}/start/action", f"{_JOBS}/stop/action", f"{_JOBS}/write",
+            "Microsoft.App/managedEnvironments/join/action", "Microsoft.App/managedEnvironments/read",
+            "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
+            "Microsoft.ManagedIdentity/userAssignedIdentities/read",
+        ),
+    ),
+    "watches": Power(
+        "have a function called for new blobs",
+        (
+            "Microsoft.EventGrid/eventSubscriptions/delete", "Microsoft.EventGrid/eventSubscriptions/read",
+            "Microsoft.EventGrid/eventSubscriptions/write", "Microsoft.Storage/storageAccounts/read",
+            "Microsoft.Storage/storageAccounts/write",
+        ),
+    ),
+    "secrets": Power(
+        "secrets of the target",
+        data=tuple(
+            f"Microsoft.KeyVault/vaults/secrets/{verb}/action"
+            for verb in ("delete", "getSecret", "purge", "readMetadata", "recover", "setSecret", "update")
+        ),
+    ),
+    "pull": Power("read images", ("Microsoft.ContainerRegistry/registries/pull/read",)),
+    "push": Power(
+        "push images",
+        ("Microsoft.ContainerRegistry/registries/pull/read", "Microsoft.ContainerRegistry/registries/push/write"),
+    ),
+    "doctor": Power(
+        "doctor: what is there",
+        (
+            "Microsoft.KeyVault/vaults/read", "Microsoft.Resources/subscriptions/resourceGroups/read",
+            "Microsoft.Storage/storageAccounts/blobServices/read", "Microsoft.Storage/storageAccounts/read",
+        ),
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Grant:
+    """`on` is one of CONTAINER, GROUP ...; `folders` of the container, () for all of it."""
+
+    power: str
+    on: str
+    why: str
+    folders: tuple[str, ...] = ()
+
+
+def roles() -> dict[str, tuple[Grant, ...]]:
+    """Role -> what its identity is given, in the order of `names.ROLES`; then a person or a pipeline, who deploys."""
+    found = {
+        "inference": _inference(), "drift-check": _drift_check(), "job": _job(), "retrain": _retrain(),
+        "scheduler": (), "deployer": _deployer(),
+    }  # fmt: skip
+    return {role: found[role] for role in (*ROLES, "deployer")}
+
+
+def _inference() -> tuple[Grant, ...]:
+    """Answers requests: counts them into the container, and reads none of it but its own bundle."""
+    kept = ("profiles", "captures", "feedback", "service")
+    return (
+        Grant("read", CONTAINER, "its bundle, and what it wrote", ("bundles", *kept)),
+        Grant("create", CONTAINER, "counts, captured predictions and labels", kept),
+        Grant("pull", REGISTRY, "the image that it runs in"),
+    )
+
+
+def _drift_check() -> tuple[Grant, ...]:
+    """Reads a window, writes its report, tells people, asks for a retrain, moves a rollout on."""
+    return (
+        Grant("read", CONTAINER, "the container is the database"),
+        Grant("create", CONTAINER, "reports, incidents, rollouts, what cannot be read, compacted counts",
+              ("journal", "reports", "deadletter", "profiles", "service")),
+        Grant("replace", CONTAINER, "pages, checkpoints, leases", ("pages", "cache", "leases")),
+        Grant("remove", CONTAINER, "counts and captures live as long as they may", ("profiles", "service", "captures")),
+        Grant("tell", TOPIC, "alerts"),
+        Grant("measure", RULE, "metrics"),
+        Grant("jobs", GROUP, "submits the retrain, schedules"),
+        Grant("traffic", GROUP, "a rollout's next step, and back"),
+        Grant("pull", REGISTRY, "the image that it runs in"),
+    )  # fmt: skip
+
+
+def _job() -> tuple[Grant, ...]:
+    """Trains: runs a person's code, so it may write a run and what came of it, register that, and decide nothing."""
+    return (
+        Grant("read", CONTAINER, "the container is the database"),
+        Grant("create", CONTAINER, "its run, the model and its files, its version",
+              ("runs", "blobs", "journal/registry")),
+        Grant("replace", CONTAINER, "the registry's checkpoint", ("cache/journal/registry",)),
+        Grant("pull", REGISTRY, "the image that it runs in"),
+    )  # fmt: skip
+
+
+def _retrain() -> tuple[Grant, ...]:
+    """Ingests, trains (in a job of its own), registers, promotes and deploys what it promoted."""
+    return (*_state(), *_runs(), Grant("pull", REGISTRY, "the image that it runs in"))
+
+
+def _deployer() -> tuple[Grant, ...]:
+    """A person or a pipeline with the command line."""
+    return (
+        *_state(),
+        Grant("replace", CONTAINER, "doctor, destroy, gc", ("doctor", "bundles", "captures", "profiles", "service")),
+        *_runs(),
+        Grant("remove-apps", GROUP, "removes functions"),
+        Grant("watches", GROUP, "new data calls the drift check"),
+        Grant("secrets", VAULT, "secrets set, get, ls and rm"),
+        Grant("tell", TOPIC, "alerts"),
+        Grant("measure", RULE, "metrics"),
+        Grant("push", REGISTRY, "image push"),
+        Grant("doctor", GROUP, "doctor"),
+    )
+
+
+def _state() -> tuple[Grant, ...]:
+    """All that a command may write; the journal is created and never replaced."""
+    return (
+        Grant("read", CONTAINER, "the container is the database"),
+        Grant("create", CONTAINER, "runs, models, releases, bundles"),
+        Grant("replace", CONTAINER, "caches, leases, pages, what the index of runs took over",
+              ("cache", "leases", "pages", "tail")),
+    )  # fmt: skip
+
+
+def _runs() -> tuple[Grant, ...]:
+    return (
+        Grant("jobs", GROUP, "starts jobs, schedules"),
+        Grant("traffic", GROUP, "versions and traffic"),
+        Grant("log", WORKSPACE, "what jobs and functions print"),
+    )
+
+
+def condition(grant: Grant, prefix: str) -> str:
+    """Of the assignment, as Azure takes it; "" where it holds everywhere on the resource."""
+    if not grant.folders:
+        return ""
+    base = f"{prefix}/" if prefix else ""
+    paths = " OR ".join(f"@Resource[{_BLOBS}:path] StringLike '{base}{folder}/*'" for folder in grant.folders)
+    others = " AND ".join(f"!(ActionMatches{{'{action}'}})" for action in POWERS[grant.power].data)
+    return f"(({others}) OR ({paths}))"
