@@ -123,6 +123,7 @@ class Wire:
             raise Died
         answer = self._send(adapter, request, **how)
         if dies:
+            answer.close()
             raise Died
         return answer
 
@@ -172,7 +173,7 @@ shop = opened(folder, settings)
 print("ready", flush=True)
 deploy.run(shop.ctx)
 """
-PLACES = ["/services", "etIamPolicy", "cloudscheduler", "journal"]
+PLACES = ["/services", "etIamPolicy", "cloudscheduler", "/upload/"]  # what goes up has its name in its body
 
 
 @pytest.mark.parametrize(
