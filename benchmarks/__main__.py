@@ -69,7 +69,8 @@ def _taken(load: float, quick: bool) -> str:
     """How the figures came to be, for those who read them."""
     versions = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     day = datetime.now(UTC).date().isoformat()
-    noise = f"load average {load:.1f} when it began" + (", few rounds (`--quick`)" if quick else "")
+    busy = ", a busy machine: provisional" if load > (os.cpu_count() or 1) else ""
+    noise = f"load average {load:.1f} when it began{busy}" + (", few rounds (`--quick`)" if quick else "")
     return f"taken {day} on {versions}, {noise}"
 
 

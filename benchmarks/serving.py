@@ -3,8 +3,10 @@
 The model is HistGradientBoosting, 100 trees, 30 features; one worker everywhere, clients on loopback. Ours is the
 container's own start with validation, digest checks, capture and metrics on; FastAPI is as people write it, with
 pydantic; mlflow, BentoML and MLServer run in environments of their own (several GB and minutes the first time).
-Requests alternate in blocks, so that a noisy machine is noisy for all. CPU is that of the server's whole tree of
-processes, which is what a host bills. Throughput and p99 are of two clients that each ask again once they are answered.
+Threads of OpenMP, which scikit-learn's trees use, wait without spinning, as a busy machine would make these servers
+look many times slower than they are. Requests alternate in blocks, so that a noisy machine is noisy for all. CPU is
+that of the server's whole tree of processes, which is what a host bills. Throughput and p99 are of two clients that
+each ask again once they are answered.
 
 Where a ratio has rows in its name, ours is the quickest of our JSON bodies. "Predict alone" is our model on arrays in
 memory, without a server. In a function, a bare handler reads the JSON, predicts and writes JSON, nothing more.
