@@ -36,7 +36,7 @@ class TestLibcloudFolder(_Opened):
 
 
 class TestLibcloudS3(_Opened):
-    server = "S3 (moto)"
+    server = "S3 on moto"
 
     @pytest.mark.exhaustive  # a thousand objects of four requests each
     def test_list_goes_past_one_page(self, store: Store) -> None:

@@ -7,10 +7,18 @@ from typing import NamedTuple
 
 from toolkit.domain.capabilities import PROMISES
 
-# Providers that are proven on more than one server: the first carries every claim, another those that it can.
+# What stands in for a provider: the first carries every claim, another those of the ports that it has.
 SERVERS: dict[str, dict[str, tuple[str, ...]]] = {
-    "aws": {"moto": (), "ministack": ("store", "secrets", "alerts", "metrics", "functions", "schedules")},
+    "aws": {
+        "moto": (),
+        "ministack": ("store", "secrets", "alerts", "metrics", "functions", "schedules"),
+        "SeaweedFS": ("store",),
+    },
+    "gcp": {"fake-gcs-server, emulator": ()},
+    "azure": {"Azurite, emulator": ()},
+    "libcloud": {"a folder": (), "S3 on moto": ("store",), "Azurite": ("store",)},
 }
+PORTS = {claim.partition(".")[0] for claim in PROMISES}  # those that promise something; `watches` belongs to `store`
 
 
 class Shown(NamedTuple):
@@ -36,7 +44,7 @@ def complete(results: Iterable[Shown], ports: dict[str, Iterable[str]]) -> bool:
         (column(name, server), port)
         for name, offered in ports.items()
         for server, able in SERVERS.get(name, {"": ()}).items()
-        for port in able or offered
+        for port in PORTS & set(able or offered)
     }
     return wanted <= seen
 
