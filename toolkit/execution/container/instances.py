@@ -66,6 +66,12 @@ class Instances:
                 instance.busy -= 1
                 self._free.notify()
 
+    def warm(self, least: int) -> None:
+        """At least so many run; one that ends is started again by the next call or change."""
+        with self._free:
+            while not self._closing and len(self._running) < min(least, self._shape.instances):
+                self._start().busy = 0
+
     def close(self, why: str) -> None:
         """Nothing runs afterwards."""
         with self._free:
