@@ -16,6 +16,7 @@ from toolkit.adapters.gcp.names import labels, service, tag
 from toolkit.domain import digest
 from toolkit.domain.errors import Unsupported
 from toolkit.domain.specs import FunctionSpec
+from toolkit.ports import Settings
 
 NAME, TAGS, LAST, HIDDEN = "toolkit/function", "toolkit/tags", "toolkit/last-version", "toolkit/removed"
 DIGEST, NUMBER, AUTH = "toolkit/digest", "toolkit/version", "toolkit/auth"
@@ -23,6 +24,11 @@ CONTAINER = "toolkit.adapters.gcp.container"
 OWN = "TOOLKIT_CONTAINER"
 AT_ONCE = 8  # calls of one instance
 MOST_INSTANCES = 100
+INGRESS = {
+    "all": "INGRESS_TRAFFIC_ALL",
+    "internal": "INGRESS_TRAFFIC_INTERNAL_ONLY",
+    "internal-and-load-balancer": "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
+}
 OPEN = frozenset({"public", "token"})  # whom the platform lets in: the function itself looks at tokens
 STORAGE = "https://storage.googleapis.com"
 
@@ -41,6 +47,12 @@ def check(spec: FunctionSpec) -> None:
     longest = max((len(value.encode()) for value in spec.environment.values()), default=0)
     if longest > PROVIDER.limits["environment_bytes"]:
         raise Unsupported(f"{what}: a variable has {longest:,} bytes; Cloud Run takes 32 KiB")
+
+
+def reach(settings: Settings, spec: FunctionSpec) -> dict[str, Any]:
+    """What holds for all of a service's revisions: from where it is reached, how many instances are always there."""
+    warm = 0 if spec.tags.get("role") == "drift-check" else settings["min_instances"]
+    return {"ingress": INGRESS[settings["ingress"]], "scaling": {"minInstanceCount": warm}}
 
 
 def template(spec: FunctionSpec, number: int, *, image: str, account: str, where: dict[str, str]) -> dict[str, Any]:

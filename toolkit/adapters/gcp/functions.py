@@ -140,10 +140,10 @@ class RunFunctions:
             "annotations": described.noted(spec, number, hidden),
             "template": template,
             "traffic": traffic,
+            **described.reach(self._settings, spec),
         }
         what = f"publish function {spec.name}"
         if body is None:
-            change["ingress"] = "INGRESS_TRAFFIC_ALL"
             self._run.change(what, "POST", f"{self._run.parent}/services", change, {"serviceId": service(spec.name)})
         else:
             self._patch(spec.name, what, body, change)

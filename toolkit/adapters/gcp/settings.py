@@ -45,6 +45,10 @@ class GcpSettings(BaseModel):
     pipeline: str = Field(
         "", description="GitHub repository (owner/name) that may deploy from its environment of the target's name"
     )
+    min_instances: int = Field(0, ge=0, le=100, description="instances of an inference function that are always there")
+    ingress: Literal["all", "internal", "internal-and-load-balancer"] = Field(
+        "all", description="from where functions can be reached; who may call is another matter (IAM)"
+    )
     image: str = Field("", description="image of jobs and functions; default: what `toolkit image push` made")
 
     @model_validator(mode="before")

@@ -1,7 +1,7 @@
 """Memory and CPU as Cloud Run sells them. Pure.
 
-Memory needs CPU: 4 GiB one, 8 two, 16 four, 24 six, 32 eight. A job has a CPU and 512 MiB at least, a service may have
-128 MiB in the first execution environment and 512 MiB in the second.
+Memory needs CPU: 4 GiB one, 8 two, 16 four, 24 six, 32 eight; and CPU needs memory: four 2 GiB, more 4 GiB. A job has
+a CPU and 512 MiB at least, a service may have 128 MiB in the first execution environment and 512 MiB in the second.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from toolkit.domain.errors import Unsupported
 
 MOST: tuple[tuple[int, int], ...] = ((1, 4096), (2, 8192), (4, 16384), (6, 24576), (8, 32768))  # CPU, MiB
+LEAST: Mapping[int, int] = {4: 2048, 6: 4096, 8: 4096}  # CPU -> MiB
 LEAST_SERVICE, LEAST_JOB = 128, 512  # MiB
 SECOND = 512  # MiB that the second execution environment needs
 
@@ -21,7 +22,7 @@ def limits(what: str, memory_mb: int, cpu: float = 1.0, *, least: int) -> Mappin
         raise Unsupported(f"{what}: memory must be at least 1 MiB")
     for count, most in MOST:
         if cpu <= count and memory_mb <= most:
-            return {"cpu": str(count), "memory": f"{max(memory_mb, least)}Mi"}
+            return {"cpu": str(count), "memory": f"{max(memory_mb, least, LEAST.get(count, 0))}Mi"}
     count, most = MOST[-1]
     raise Unsupported(f"{what} asks for {cpu:g} CPU and {memory_mb:,} MiB; Cloud Run has at most {count} and {most:,}")
 

@@ -9,7 +9,8 @@
     refused     google.rpc.Status as JSON, with the HTTP status that belongs to each code
     services    Cloud Run services, their revisions and traffic (`run_checks`: what Cloud Run refuses; `operations`)
     front       a service's URL: who calls, which revision answers
-    instances   containers that answer on PORT (`containers`: an image's processes here)
+    containers  an image's processes here (`execution.container` runs them: instances that answer on PORT)
+    jobs        Cloud Run jobs, and `executions`, which run their tasks
     tasks       Cloud Tasks
     identity    tokens: who may call at all, the metadata server, ID tokens
 

@@ -7,9 +7,11 @@ import re
 
 from toolkit.adapters.gcp.emulator.identity import OPERATOR, Identity
 from toolkit.adapters.gcp.emulator.services import INVOKER, Kept, Services
+from toolkit.adapters.gcp.emulator.tasks import INSIDE
 from toolkit.execution.http_messages import Request, Response
 
 PATH = re.compile(r"/run/([^/]+)/([^/]+)/(?:([a-z0-9-]+?)---)?([a-z0-9-]+)(/.*)?")
+CLOSED = {2, 3}  # ingress: internal only, internal and load balancers
 _HTML = (("content-type", "text/html; charset=UTF-8"),)
 
 
@@ -29,6 +31,9 @@ class Front:
             revision = _choose(kept, tag or "") if kept else ""
         if kept is None or not revision:
             return Response(404, _HTML, b"<h1>Page not found</h1>")
+        outside = request.header(INSIDE) != self._identity.inside
+        if outside and kept.desired.ingress in CLOSED:
+            return Response(404, _HTML, b"<h1>Page not found</h1>")
         if refused := self._refused(request, kept, name):
             return refused
         instances = self._services.instances(name, revision)
@@ -36,7 +41,7 @@ class Front:
             return Response(404, _HTML, b"<h1>Page not found</h1>")
         query = f"?{request.query}" if request.query else ""
         # Like Google's front, which keeps its own header and the signature of the caller's token to itself.
-        headers = tuple(pair for pair in request.headers if pair[0] != "x-serverless-authorization")
+        headers = tuple(pair for pair in request.headers if pair[0] not in {"x-serverless-authorization", INSIDE})
         return instances.call(Request(request.method, f"{path or '/'}{query}", headers, request.body, request.peer))
 
     def _refused(self, request: Request, kept: Kept, name: str) -> Response | None:

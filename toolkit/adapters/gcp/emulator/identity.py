@@ -28,6 +28,7 @@ METADATA = "/computeMetadata/v1/"
 class Identity:
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
+        self.inside = secrets.token_hex(16)  # what Google's own services come with
         self._servers: dict[str, HttpServer] = {}  # a metadata server for every account, as every instance sees its own
         self._lock = threading.Lock()
         self._tokens: dict[str, tuple[str, float]] = {EMULATED_TOKEN: (OPERATOR, float("inf"))}

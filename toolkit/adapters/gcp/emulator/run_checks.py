@@ -21,6 +21,7 @@ _IMAGE = re.compile(r"[a-z0-9.-]+(:\d+)?/[a-z0-9._/-]+(:[A-Za-z0-9_.-]+)?(@sha25
 _RESERVED_PREFIX = ("run.googleapis.com/", "cloud.googleapis.com/", "serving.knative.dev/", "autoscaling.knative.dev/")
 _RESERVED = {"PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION"}
 _CPU_MEMORY = {"1": 4096, "2": 8192, "4": 16384, "6": 24576, "8": 32768}
+_CPU_LEAST = {"4": 2048, "6": 4096, "8": 4096}
 _TAG_AND_SERVICE = 46
 LATEST = 1
 REVISION = 2
@@ -50,6 +51,7 @@ def container(template: Any, *, job: bool) -> None:
     if not _MEMORY.fullmatch(memory) or cpu not in _CPU_MEMORY:
         raise invalid(f"Invalid value specified for container limits: cpu={cpu}, memory={memory}", "resources.limits")
     size, least = megabytes(memory), 512 if job or template.execution_environment == 2 else 128
+    least = max(least, _CPU_LEAST.get(cpu, 0))
     if not least <= size <= _CPU_MEMORY[cpu]:
         raise invalid(
             f"Invalid value specified for memory: {memory}, {least}Mi to {_CPU_MEMORY[cpu]}Mi go with {cpu} CPU.",
@@ -66,6 +68,12 @@ def image(name: str) -> None:
     """Raised when the revision or execution is to start: what is not in the registry cannot be pulled."""
     if (said := python_of(name)) and said != own_python():
         raise Refused("NOT_FOUND", f"Image '{name}' not found.")
+
+
+def scaling(given: Any) -> None:
+    """Of a service."""
+    if given.min_instance_count < 0 or given.min_instance_count > 100 or given.manual_instance_count:
+        raise invalid("scaling: min_instance_count is 0 to 100, manual scaling is not emulated", "service.scaling")
 
 
 def template(service: str, given: Any) -> None:

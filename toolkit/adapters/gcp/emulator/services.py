@@ -197,6 +197,7 @@ class Services:
 
     def _check(self, short_name: str, service: Any, revisions: set[str], template: bool = True) -> None:
         run_checks.marks(service, "service")
+        run_checks.scaling(service.scaling)
         if template:
             if not service.HasField("template"):
                 raise invalid("service.template is required", "service.template")
@@ -275,7 +276,16 @@ class Services:
             )
             if target.tag:
                 status.uri = self.uri(name, target.tag)
+        self._warm(name, kept)
         return copy.deepcopy(service)
+
+    def _warm(self, name: str, kept: Kept) -> None:
+        """The instances that are always there, of the revision with the most traffic."""
+        if least := kept.desired.scaling.min_instance_count:
+            busiest = max(kept.serving, key=lambda one: one[1])[0]
+            instances = self.instances(name, busiest)
+            if instances:
+                instances.warm(least)
 
     def uri(self, name: str, tag: str = "") -> str:
         _, project, _, location, _, service = name.split("/")

@@ -21,6 +21,9 @@ _BACK_OFF = (0.1, 0.5, 2.0, 8.0)
 _ACCOUNT = re.compile(r"[a-z0-9-]+@[a-z0-9.-]+\.gserviceaccount\.com")
 
 
+INSIDE = "x-emulator-inside"
+
+
 class Tasks:
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
@@ -74,7 +77,7 @@ class Tasks:
 def send(identity: Identity, url: str, body: bytes, headers: dict[str, str], token: Any) -> bool:
     """POST it as the token's account; whether it was taken."""
     said = identity.identify(token.service_account_email, token.audience or url)
-    told = {**headers, "Authorization": f"Bearer {said}"}
+    told = {**headers, "Authorization": f"Bearer {said}", INSIDE: identity.inside}
     try:
         answer = urllib3.request("POST", url, body=body, headers=told, retries=False, timeout=urllib3.Timeout(5, 1800))
     except urllib3.exceptions.HTTPError:
