@@ -56,7 +56,7 @@ def test_the_plan_of_an_empty_project_changes_nothing() -> None:
     assert len([action for action in found.plan().changes if action.action == "create"]) > THINGS // 2
 
 
-@pytest.mark.parametrize("stop", [1, 7, 20, 38])
+@pytest.mark.parametrize("stop", [7, 38])
 def test_half_made_is_finished(stop: int) -> None:
     settings = fresh()
     first = operator(settings)
