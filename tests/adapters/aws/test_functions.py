@@ -78,6 +78,25 @@ def test_of_two_who_deploy_at_once_each_gets_its_own_version(functions: LambdaFu
         assert answered.body == word.encode()
 
 
+@pytest.mark.parametrize("after", ["UpdateFunctionCode", "UpdateFunctionConfiguration"])
+def test_what_another_deploys_in_between_is_neither_corrupt_nor_mixed_with_ours(
+    functions: LambdaFunctions, settings: Settings, deploy: Deploy, after: str
+) -> None:
+    first, ours, theirs = (deploy.spec(answers(word), environment={"WORD": word}) for word in ("one", "two", "three"))
+    functions.publish(first)
+    events, event, versions = functions._api.service.meta.events, f"after-call.lambda.{after}", []
+
+    def meanwhile(**_: object) -> None:
+        events.unregister(event, meanwhile)
+        versions.append(open_functions(settings).publish(theirs))
+
+    events.register(event, meanwhile)
+    versions.append(functions.publish(ours))
+    assert versions == ["2", "3"]
+    for version, word in zip(versions, (b"three", b"two"), strict=True):
+        assert functions.request(ours.name, HttpRequest(), version=version).body == word
+
+
 def test_the_same_at_once_is_one_version(functions: LambdaFunctions, deploy: Deploy) -> None:
     spec = deploy.spec(answers("a"))
     assert {*map(str, at_once(*[lambda: functions.publish(spec)] * 3))} == {"1"}

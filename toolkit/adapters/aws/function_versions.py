@@ -1,13 +1,17 @@
 """Publishing: bring $LATEST to what the spec says, see that it is so, and publish exactly what was seen.
 
 AWS has one $LATEST for all who deploy. Each step names the revision that the step before has left, so that of two who
-deploy at once the later one starts again instead of publishing a mixture.
+deploy at once the later one starts again instead of publishing a mixture. Whether a bundle is what it should be is told
+by the reply to one's own upload alone: what is read afterwards may be another's.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from toolkit.adapters.aws.errors import code
@@ -16,7 +20,8 @@ from toolkit.adapters.aws.function_marks import OURS, Mark
 from toolkit.domain.errors import AlreadyExists, Conflict, Corrupt, NotFound, PreconditionFailed, ToolkitError
 from toolkit.domain.specs import FunctionSpec
 
-ATTEMPTS = 5
+ATTEMPTS = 8
+APART_SECONDS = 0.1  # doubled for each attempt, so that two who deploy do not go on undoing each other's
 
 
 class Publisher:
@@ -40,11 +45,11 @@ class Publisher:
 
     def publish(self, spec: FunctionSpec) -> str:
         mark = Mark.of(spec)
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             try:
                 return self._published(spec, mark) or self._publish(spec, mark)
             except (PreconditionFailed, AlreadyExists):  # somebody else changed or made it meanwhile
-                continue
+                time.sleep(secrets.SystemRandom().uniform(0, APART_SECONDS * 2**attempt))
         raise Conflict(
             f"function {spec.name!r} is being changed by somebody else", hint="toolkit deploy, when they are done"
         )
@@ -73,7 +78,7 @@ class Publisher:
             self._tag(spec, found)
             self._update(spec, mark)
         config = self._api.ready(spec.name)
-        self._require(spec, mark, config)
+        _require(spec, config, mark.variables())
         self._beside()
         published = self._api.call(
             f"publish function {spec.name}", "publish_version",
@@ -100,28 +105,23 @@ class Publisher:
             spec, "update", "update_function_code", **self._source(spec), Architectures=[spec.architecture],
             RevisionId=revision,
         )  # fmt: skip
-        revision = self._api.ready(spec.name)["RevisionId"]
+        uploaded = self._api.ready(spec.name)
+        _require(spec, uploaded)
         self._api.call(
             f"update function {spec.name}", "update_function_configuration",
-            RevisionId=revision, **self._configuration(spec, mark),
+            RevisionId=uploaded["RevisionId"], **self._configuration(spec, mark),
         )  # fmt: skip
 
     def _with_bundle(self, spec: FunctionSpec, verb: str, operation: str, **given: Any) -> None:
+        """Corrupt if the store holds another bundle under the spec's key."""
         try:
-            self._api.call(f"{verb} function {spec.name}", operation, **{"FunctionName": spec.name, **given})
+            reply = self._api.call(f"{verb} function {spec.name}", operation, **{"FunctionName": spec.name, **given})
         except ToolkitError as error:
             if "NoSuchKey" in error.message:
                 missing = f"the bundle of function {spec.name!r} is not in the store ({spec.bundle_key})"
                 raise NotFound(missing, hint="toolkit deploy") from error.__cause__
             raise
-
-    def _require(self, spec: FunctionSpec, mark: Mark, config: Any) -> None:
-        """Corrupt for another bundle than the spec's; PreconditionFailed for another's configuration."""
-        found = base64.b64decode(config["CodeSha256"]).hex()
-        ours = mark.variables().items() <= config.get("Environment", {}).get("Variables", {}).items()
-        if not ours:
-            raise PreconditionFailed(f"function {spec.name!r} was changed by somebody else")
-        if found != spec.bundle:
+        if (found := _bundle(reply)) != spec.bundle:
             raise Corrupt(
                 f"the bundle at {spec.bundle_key} is {found[:12]}, not {spec.bundle[:12]}", hint="toolkit deploy"
             )
@@ -147,3 +147,15 @@ class Publisher:
             "Environment": {"Variables": {**spec.environment, **mark.variables()}},
             "SnapStart": {"ApplyOn": "PublishedVersions" if spec.snapstart else "None"},
         }
+
+
+def _require(spec: FunctionSpec, config: Any, variables: Mapping[str, str] = MappingProxyType({})) -> None:
+    """PreconditionFailed for another's code or configuration: they have deployed since we did."""
+    found = config.get("Environment", {}).get("Variables", {})
+    if _bundle(config) != spec.bundle or not variables.items() <= found.items():
+        raise PreconditionFailed(f"function {spec.name!r} was changed by somebody else")
+
+
+def _bundle(config: Any) -> str:
+    """SHA-256 of the code, in hex."""
+    return base64.b64decode(config["CodeSha256"]).hex()
