@@ -9,7 +9,10 @@ A new cloud, start to end:
 3. One file a port with `open_<port>(settings)`; the SDK is imported in the function that uses it; `errors.py` holds the
    one table from SDK codes to our errors.
 4. `tests/conformance/test_<name>.py`: one subclass per suite of `toolkit/testing/`.
-5. One extras line in pyproject.toml, and `infra/<name>/` if an operator has to prepare something.
+5. One extras line in pyproject.toml, one line of `packaging.contents.PROVIDER_NEEDS` (what its store imports inside a
+   function), and `infra/<name>/` if an operator has to prepare something.
+6. Where it can be played on this machine: `emulators.py` and `emulator/`, on `toolkit/execution`. `toolkit dev -t
+   <name>-local`, the pytest fixture `cloud("<name>")` and the journeys (a word in their TARGETS) are there with it.
 
 Adapters import ports, domain and execution only, and never each other.
 """
