@@ -13,11 +13,16 @@
     jobs        Cloud Run jobs, and `executions`, which run their tasks
     tasks       Cloud Tasks
     identity    tokens: who may call at all, the metadata server, ID tokens
+    scheduler   Cloud Scheduler, whose clock tests turn; `scheduler_beats` reads its cron
+    topics      Pub/Sub; `notifications_push` calls who subscribed, `notifications` are Cloud Storage's
+    iam_*       accounts, roles, policies and their conditions, pools; `iam_guard` holds every call against them,
+                `iam_buckets` every object; `iam_services` the smaller services that an operator turns to
 
 Decisions. Whatever Google's packaged types do not know is refused, and what they require must be there; the paths and
 the bodies are those of Google's own REST transports. Every API wants a token that was given out here. A long-running
 operation is not done when it is first looked at. What runs is only what was uploaded, in a clean environment, with its
-limits (see `toolkit.execution`). State is in memory; nothing binds outside loopback.
+limits (see `toolkit.execution`). What a policy does not allow is refused, once there is one: a test without an operator
+has no policy, and may all. State is in memory; nothing binds outside loopback.
 """
 
 from __future__ import annotations
