@@ -173,6 +173,9 @@ _RESOURCES: dict[str, Any] = {
     "secretsmanager": lambda call, site: [
         site.arn("secretsmanager", f"secret:{call.params.get('SecretId') or call.params['Name']}-AbCdEf")
     ],
+    "ssm": lambda call, site: [
+        site.arn("ssm", f"parameter{name}") for name in call.params.get("Names", [call.params.get("Name", "")])
+    ],
 }
 
 
@@ -194,6 +197,8 @@ def _tagged(call: Call, site: Site) -> list[Need]:
         return []
     if call.service == "logs":
         return [("logs:TagResource", site.arn("logs", f"log-group:{call.params['logGroupName']}"), {})]
+    if call.service == "ssm":
+        return [("ssm:AddTagsToResource", _RESOURCES["ssm"](call, site)[0], {})]
     if call.operation == "SubmitJob":
         return [("batch:TagResource", site.arn("batch", "job/0"), {})]
     return [(f"{call.service}:TagResource", _RESOURCES[call.service](call, site)[0], {})]

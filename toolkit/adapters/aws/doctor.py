@@ -192,7 +192,8 @@ class Look:
     def site(self) -> Site:
         settings = self._settings
         fields = {name: settings[name] for name in ("stem", "bucket", "prefix", "secrets", "namespace")}
-        return Site(**fields, account=self.who["Account"], region=self._region)
+        plain = bool(settings["parameters"])
+        return Site(**fields, account=self.who["Account"], region=self._region, parameters=plain)
 
     @property
     def _region(self) -> str:

@@ -103,6 +103,7 @@ def deployer(site: Site) -> tuple[Statement, ...]:
             ),
             secrets, "secrets set, get and rm",
         ),
+        *_parameters(site),
         Statement("ListSecrets", ("secretsmanager:ListSecrets",), ANY, "secrets ls; AWS knows no resource for it"),
         _measures(site),
         _tells(site),
@@ -114,6 +115,18 @@ def deployer(site: Site) -> tuple[Statement, ...]:
 
 _PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 _PUSH = ("ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart")
+
+
+def _parameters(site: Site) -> tuple[Statement, ...]:
+    """Nothing where no name is kept there."""
+    if not site.parameters:
+        return ()
+    return (
+        Statement(
+            "Parameters", ("ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:GetParameters", "ssm:PutParameter"),
+            (site.arn("ssm", f"parameter/{site.secrets}/*"),), "secrets set, get, ls and rm of what is no secret",
+        ),
+    )  # fmt: skip
 
 
 def _reads(site: Site) -> tuple[Statement, ...]:

@@ -42,6 +42,7 @@ class Site:
     partition: str = "aws"
     queues: tuple[str, ...] = ()  # Batch queues beside the target's own
     topics: tuple[str, ...] = ()  # ARNs of topics beside the target's own
+    parameters: bool = False  # whether some names are kept in SSM
 
     @property
     def names(self) -> Names:

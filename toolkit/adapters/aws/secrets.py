@@ -3,6 +3,8 @@
 A deleted secret is gone at once, without AWS's days of grace: those would keep its name taken, and a secret that was
 deleted because it leaked should not be there to be restored. One that somebody deleted in the console is not found
 here; setting it again restores it with the new value.
+
+Names that the settings call `parameters` are no secrets, and lie in SSM (`parameters`).
 """
 
 from __future__ import annotations
@@ -13,16 +15,44 @@ from typing import Any
 
 from toolkit.adapters.aws.client import again, client
 from toolkit.adapters.aws.errors import code, translated
+from toolkit.adapters.aws.parameters import AwsParameters
 from toolkit.domain import secret
 from toolkit.domain.errors import AlreadyExists, Corrupt, NotFound, ProviderError
 from toolkit.ports import Settings
+from toolkit.ports.secrets import Secrets
 
 _DELETED = "InvalidRequestException"  # "marked for deletion", and nothing else for the calls made here
 
 
-def open_secrets(settings: Settings) -> AwsSecrets:
-    service = client("secretsmanager", settings["region"], settings["services_endpoint"])
-    return AwsSecrets(settings["secrets"], service)
+def open_secrets(settings: Settings) -> Secrets:
+    region, endpoint, plain = settings["region"], settings["services_endpoint"], tuple(settings["parameters"])
+    secrets = AwsSecrets(settings["secrets"], client("secretsmanager", region, endpoint))
+    if not plain:
+        return secrets
+    return ByName(plain, AwsParameters(settings["secrets"], plain, lambda: client("ssm", region, endpoint)), secrets)
+
+
+class ByName:
+    """`names` in `parameters`, all others in `secrets`. What lies in the wrong one, from before a name was moved in the
+    settings, is neither found nor listed."""
+
+    def __init__(self, names: tuple[str, ...], parameters: Secrets, secrets: Secrets) -> None:
+        self._names, self._parameters, self._secrets = frozenset(names), parameters, secrets
+
+    def get(self, name: str) -> str:
+        return self._of(name).get(name)
+
+    def put(self, name: str, value: str) -> None:
+        self._of(name).put(name, value)
+
+    def list(self) -> Iterator[str]:
+        yield from sorted({*self._parameters.list(), *(set(self._secrets.list()) - self._names)})
+
+    def delete(self, name: str) -> None:
+        self._of(name).delete(name)
+
+    def _of(self, name: str) -> Secrets:
+        return self._parameters if name in self._names else self._secrets
 
 
 class AwsSecrets:

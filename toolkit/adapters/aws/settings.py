@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from toolkit.adapters.aws.names import EMULATED_REGION, ROLES, bucket
-from toolkit.domain import names
+from toolkit.domain import names, secret
 from toolkit.domain.errors import ConfigError
 
 MAX_PREFIX = 100  # S3 keys have 1,024 bytes, ours up to 900
@@ -41,6 +41,9 @@ class AwsSettings(BaseModel):
     services_endpoint: str = Field("", description="where the services other than S3 are; default: AWS (for emulators)")
     topics: list[str] = Field([], description="SNS topics (ARNs) that alerts are published to")
     secrets: str = Field("", description="folder of the secrets' names; default: project/target")
+    parameters: list[str] = Field(
+        [], description="names that are no secrets: `secrets set` keeps them in SSM, free, up to 4 KB of text each"
+    )
     namespace: str = Field("", description="namespace of the metrics; default: project/target")
     roles: dict[str, str] = Field({}, description="ARNs of roles with other names: inference, drift-check, scheduler")
     subnets: list[str] = Field([], description="where bootstrap lets jobs run; default: those of the default VPC")
@@ -108,6 +111,20 @@ class AwsSettings(BaseModel):
                     f"{topic!r} is not the ARN of a standard SNS topic: arn:aws:sns:eu-west-1:123456789012:alerts"
                 )
         return value
+
+    @field_validator("parameters")
+    @classmethod
+    def _parameters(cls, value: list[str]) -> list[str]:
+        try:
+            return sorted({secret.check_name(name) for name in value})
+        except ConfigError as error:
+            raise ValueError(error.message) from error
+
+    @model_validator(mode="after")
+    def _a_folder_of_ssm(self) -> AwsSettings:
+        if self.parameters and self.secrets.lower().startswith(("aws", "ssm")):
+            raise ValueError(f"parameters: SSM takes no names that begin with {self.secrets[:3]}: set secrets = ...")
+        return self
 
     @field_validator("roles")
     @classmethod

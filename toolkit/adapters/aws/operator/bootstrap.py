@@ -117,7 +117,7 @@ class AwsOperator:
             stem=settings["stem"], bucket=bucket, prefix=settings["prefix"], secrets=settings["secrets"],
             namespace=settings["namespace"], account=account, region=who.meta.region_name, partition=partition,
             queues=tuple(settings[key] for key in ("queue", "ec2_queue", "spot_queue") if settings[key]),
-            topics=tuple(settings["topics"]),
+            topics=tuple(settings["topics"]), parameters=bool(settings["parameters"]),
         )  # fmt: skip
 
     @property
