@@ -1,4 +1,7 @@
-"""Azure: Blob Storage as the bucket, Functions and Container Apps, Key Vault, Event Grid, Log Analytics.
+"""Azure: Blob Storage as the bucket, Container Apps, Key Vault, Event Grid, Log Analytics.
+
+Functions, jobs and schedules are Container Apps: one service with revisions, weights and one lasting URL, jobs that
+scale to nothing, and who calls is known to Entra. (Azure Functions has neither weights nor two versions at once.)
 
 The container is reached by azure-storage-blob, all else by azure-core and REST. Credentials are those that
 DefaultAzureCredential finds (`az login`, a workload's federated ones, a managed identity's).

@@ -11,6 +11,11 @@
     refused     Azure's errors as JSON, with the HTTP status that belongs to each code
     identity    tokens: who may call at all, and managed identities' endpoint
 
+    containerapps, containerapps_checks, containerapps_front   environments, apps with revisions, Easy Auth before them
+    jobs, jobs_beats                                           executions that run, schedules that fire
+    arm_rules, arm_room, operations                            their methods, what they share, long-running operations
+    arm_console                                                what containers printed, as Log Analytics keeps it
+
 Decisions. Whatever the packaged models do not know is refused, and so is what they only give (read-only fields) or do
 not find (required ones). Every API wants a token that was given out here, for that API. A long-running operation is not
 done when it is first looked at. What runs is only what was uploaded, in a clean environment, with its limits (see
