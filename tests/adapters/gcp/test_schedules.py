@@ -185,9 +185,20 @@ def test_what_fails_is_called_again_and_its_status_says_so(
     assert job(settings)["status"] == {"code": 13}
 
 
-def test_one_that_is_not_to_fire_is_never_seen_ready(schedules: Schedules, settings: Settings, sink: Sink) -> None:
+def test_one_that_is_not_to_fire_is_never_ready(
+    schedules: Schedules, settings: Settings, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Made for a day far off, paused, and only then given its times."""
+    steps: list[str] = []
+    plain = schedules._api.call
+
+    def call(what: str, method: str, path: str, body: Any = None, query: Any = None) -> Any:
+        steps.append(f"{method} {(body or {}).get('schedule') or path.rpartition(':')[2]}")
+        return plain(what, method, path, body, query)
+
+    monkeypatch.setattr(schedules._api, "call", call)
     schedules.put(spec(enabled=False))
+    assert steps == ["POST 0 0 29 2 *", "POST pause", "PATCH * * * * *"]
     assert (job(settings)["state"], job(settings)["schedule"]) == ("PAUSED", "* * * * *")
     clock(120)
     assert sink.calls == []
