@@ -266,10 +266,15 @@ class Arm:
 
 
 def decoded(answer: Any) -> Answer:
-    """A reply whose body is JSON or nothing. Raises Refusal."""
+    """A reply whose body is JSON or nothing. Raises Refusal, ServiceResponseError."""
     import json
 
+    from azure.core.exceptions import ServiceResponseError
+
     headers = {name.lower(): value for name, value in answer.headers.items()}
+    if answer.status_code in {200, 201} and not {"content-length", "transfer-encoding"} & headers.keys():
+        # Python's HTTP client takes what broke off in its headers for a whole reply without a body.
+        raise ServiceResponseError("the reply broke off in its headers")
     content = answer.content
     try:
         body = json.loads(content) if content else {}

@@ -70,7 +70,15 @@ class Emulator:
             return json_response(200, self._rest.seen())
         if answer := self._site.answer(request):
             return answer
-        return self._rest(request)
+        return self._as_asked(request, self._rest(request))
+
+    def _as_asked(self, request: Request, reply: Response) -> Response:
+        """Links lead where the request came to: a proxy may stand in between."""
+        asked = f"http://{request.header('host')}"
+        if asked == self.address or not asked.startswith("http://127.0.0.1:"):
+            return reply
+        headers = tuple((name, value.replace(self.address, asked)) for name, value in reply.headers)
+        return Response(reply.status, headers, reply.body.replace(self.address.encode(), asked.encode()))
 
 
 def main() -> None:
