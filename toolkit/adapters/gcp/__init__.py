@@ -38,6 +38,7 @@ PROVIDER = Provider(
             "schedules.fire", "secrets.store", "alerts.publish", "metrics.record",
         }
     ),
+    registries={r"[a-z0-9-]+-docker\.pkg\.dev": "toolkit.adapters.gcp.registry:login"},
     job_image="toolkit.adapters.gcp.jobs:image",
     extra="gcp",
     operator="toolkit.adapters.gcp.operator.bootstrap:open_operator",
