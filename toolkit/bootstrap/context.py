@@ -77,7 +77,7 @@ def from_runtime(environ: Mapping[str, str] = os.environ, report: Reporter | Non
         directory=Path.cwd(),
         bindings={port: binding for port, binding in told.ports.items() if port != "signer"},
         signer_binding=told.ports.get("signer"),
-        providers=_Declared(),
+        providers=_declared(told.ports, project.serve.python),
         opener=opener,
         actor=environ.get("TOOLKIT_ACTOR") or f"function:{told.endpoint or told.project}",
         report=report or Silent(),
@@ -120,9 +120,11 @@ def _binding(name: str, config: Any, where: dict[str, Any], source: files.Source
 
 def _declared(bindings: Mapping[str, Binding], python: str) -> _Declared:
     """Every provider's own word of itself, changed for one that is played on this machine."""
+    declared = _Declared()
+    if not any(binding.settings.get("emulator") for binding in bindings.values()):
+        return declared
     from toolkit.bootstrap import emulators
 
-    declared = _Declared()
     for binding in bindings.values():
         provider = providers.provider(binding.provider)
         if emulator := emulators.find(provider, binding.settings):
