@@ -34,7 +34,7 @@ from toolkit.lifecycle.standing import rollouts
 from toolkit.ports.context import Context
 from toolkit.state.triggers import Triggers
 
-TARGETS = ("local", "aws-local", "gcp-local")
+TARGETS = ("local", "aws-local", "gcp-local", "azure-local")
 EXAMPLE = Path(__file__).parents[2] / "examples" / "flights"
 KNOWN, SEASON = ("2013-01", "2013-02", "2013-03"), ("2013-04", "2013-05", "2013-06", "2013-07")
 CONFIG = """
