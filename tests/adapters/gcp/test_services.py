@@ -138,8 +138,10 @@ def test_an_operation_is_done_when_it_is_looked_at_again(run: Run) -> None:
 
 
 def test_an_image_that_is_not_there_is_no_revision(run: Run) -> None:
-    with pytest.raises(ProviderError, match="not found"):
-        create(run, changed("template.containers.image", IMAGE.replace(own_python(), "3.1")))
+    image = IMAGE.replace(own_python(), "3.1")
+    with pytest.raises(ProviderError, match="not found") as refused:
+        create(run, changed("template.containers.image", image))
+    assert refused.value.hint.endswith(f"toolkit image push --kind job {image}")
 
 
 def test_of_two_who_change_who_may_call_one_loses(run: Run) -> None:

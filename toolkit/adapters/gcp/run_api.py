@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from typing import Any
@@ -15,6 +16,7 @@ from toolkit.ports import Settings
 HOST = "run.googleapis.com"
 READY_SECONDS = 600.0
 FAILED = "CONDITION_FAILED"
+_IMAGE = re.compile(r"Image '([^']+)' not found")
 
 
 class Run:
@@ -45,7 +47,10 @@ class Run:
             wait = min(wait * 1.5, 3.0)
             operation = self.api.get(what, operation["name"])
         if error := operation.get("error"):
-            raise ProviderError(f"cannot {what}: {error.get('message', 'Google says no reason')}", hint="toolkit logs")
+            said = str(error.get("message", "Google says no reason"))
+            missing = _IMAGE.search(said)
+            push = f"toolkit image build --kind job && toolkit image push --kind job {missing[1]}" if missing else ""
+            raise ProviderError(f"cannot {what}: {said}", hint=push or "toolkit logs")
         found: dict[str, Any] = operation.get("response", {})
         return found
 
