@@ -16,6 +16,13 @@ MAX_PREFIX = 100  # S3 keys have 1,024 bytes, ours up to 900
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}")
+_SUBSCRIBER = re.compile(
+    r"[\w.!#%&'*+/=?^|~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"  # an e-mail address
+    r"|https://[A-Za-z0-9.-]+(:\d+)?(/[\w.~:/?@!&'()*+,;=%-]*)?"
+    r"|arn:aws[a-z-]*:sqs:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,80}"  # no .fifo: a standard topic does not take it
+    r"|arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[A-Za-z0-9_:-]+",
+    re.ASCII,
+)
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[A-Za-z0-9+=,.@_/-]+")
 _PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*")
 _URL = re.compile(r"https?://[^\s/?#@]+/?")
@@ -40,6 +47,9 @@ class AwsSettings(BaseModel):
     )
     services_endpoint: str = Field("", description="where the services other than S3 are; default: AWS (for emulators)")
     topics: list[str] = Field([], description="SNS topics (ARNs) that alerts are published to")
+    subscribers: list[str] = Field(
+        [], description="who hears the operator's topic: e-mail addresses, https URLs, ARNs of SQS queues and functions"
+    )
     secrets: str = Field("", description="folder of the secrets' names; default: project/target")
     parameters: list[str] = Field(
         [], description="names that are no secrets: `secrets set` keeps them in SSM, free, up to 4 KB of text each"
@@ -125,6 +135,17 @@ class AwsSettings(BaseModel):
         if self.parameters and self.secrets.lower().startswith(("aws", "ssm")):
             raise ValueError(f"parameters: SSM takes no names that begin with {self.secrets[:3]}: set secrets = ...")
         return self
+
+    @field_validator("subscribers")
+    @classmethod
+    def _subscribers(cls, value: list[str]) -> list[str]:
+        for one in value:
+            if not _SUBSCRIBER.fullmatch(one):
+                raise ValueError(
+                    f"{one!r} cannot be told of alerts: write an e-mail address, an https:// URL without a password, "
+                    "or the ARN of a standard SQS queue or of a function"
+                )
+        return list(dict.fromkeys(value))
 
     @field_validator("roles")
     @classmethod

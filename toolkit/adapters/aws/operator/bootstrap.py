@@ -17,6 +17,7 @@ from toolkit.adapters.aws.operator import cloudformation, terraform
 from toolkit.adapters.aws.operator.makers import makers
 from toolkit.adapters.aws.operator.makers.computing import SecurityGroup
 from toolkit.adapters.aws.operator.makers.making import Maker, Properties, named
+from toolkit.adapters.aws.operator.makers.services import Subscription
 from toolkit.adapters.aws.operator.things import Of, Place, Thing, things
 from toolkit.adapters.aws.policies import Site
 from toolkit.domain import digest
@@ -63,8 +64,14 @@ class AwsOperator:
             "secrets": self._settings["secrets"], "namespace": self._settings["namespace"],
         }  # fmt: skip
         parameters = {("BucketName" if key == "bucket" else key.title()): value for key, value in known.items()}
-        module = {f"terraform/{name}": text for name, text in terraform.module(known).items()}
-        return {"template.yaml": cloudformation.template(parameters), **module}
+        files = terraform.module(
+            known, site=replace(terraform.PLACEHOLDERS, **self._beside), subscribers=self._subscribers
+        )
+        module = {f"terraform/{name}": text for name, text in files.items()}
+        template = cloudformation.template(
+            parameters, site=replace(cloudformation.PLACEHOLDERS, **self._beside), subscribers=self._subscribers
+        )
+        return {"template.yaml": template, **module}
 
     def next(self) -> tuple[str, ...]:
         topic = self._site.arn("sns", self._site.names.topic)
@@ -72,7 +79,20 @@ class AwsOperator:
         who = f"role_arn = {self._site.role('deployer')} in the AWS profile that deploys"
         hear = f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint WHO"
         lines = [] if topic in self._settings["topics"] else lines
-        return (*lines, hear, who, "toolkit image push --kind job, then toolkit deploy")
+        heard = self._unconfirmed() if self._subscribers else [hear]
+        return (*lines, *heard, who, "toolkit image push --kind job, then toolkit deploy")
+
+    def _unconfirmed(self) -> list[str]:
+        """What is asked of those who hear nothing yet, and of those of whom SNS does not know whether they can."""
+        maker = self._makers["AWS::SNS::Subscription"]
+        assert isinstance(maker, Subscription)
+        asking = [self._resolved(thing) for thing in self._things if thing.asked]
+        confirming = {"email", "https"}
+        return [
+            f"{thing.name}: {thing.asked}"
+            for thing in asking
+            if thing.properties["Protocol"] not in confirming or not maker.confirmed(thing)
+        ]
 
     def _actions(self) -> Iterator[Action]:
         for thing in self._things:
@@ -83,7 +103,7 @@ class AwsOperator:
         differing = _differing(thing, seen) if seen is not None else ()
         if seen is not None:
             self._require_ours(thing, seen)
-        verb, why = "create", "there is none yet"
+        verb, why = "create", f"there is none yet; {thing.asked}" if thing.asked else "there is none yet"
         if seen is not None:
             verb, why = ("update", f"differs: {', '.join(differing)}") if differing else ("keep", "as it should be")
         identity = digest.of_value([thing.type, thing.name, verb, _plain(thing.properties)])[:16]
@@ -116,9 +136,22 @@ class AwsOperator:
         return Site(
             stem=settings["stem"], bucket=bucket, prefix=settings["prefix"], secrets=settings["secrets"],
             namespace=settings["namespace"], account=account, region=who.meta.region_name, partition=partition,
-            queues=tuple(settings[key] for key in ("queue", "ec2_queue", "spot_queue") if settings[key]),
-            topics=tuple(settings["topics"]), parameters=bool(settings["parameters"]),
+            **self._beside,
         )  # fmt: skip
+
+    @property
+    def _beside(self) -> dict[str, Any]:
+        """What of a site the settings name beside what is made here."""
+        settings = self._settings
+        return {
+            "queues": tuple(settings[key] for key in ("queue", "ec2_queue", "spot_queue") if settings[key]),
+            "topics": tuple(settings["topics"]),
+            "parameters": bool(settings["parameters"]),
+        }
+
+    @property
+    def _subscribers(self) -> tuple[str, ...]:
+        return tuple(self._settings["subscribers"])
 
     @property
     def _tls(self) -> bool:
@@ -127,7 +160,8 @@ class AwsOperator:
     @cached_property
     def _things(self) -> tuple[Thing, ...]:
         vpc, subnets = self._network()
-        return things(self._site, Place(self._tags["project"], self._tags["target"], vpc, subnets), tls=self._tls)
+        place = Place(self._tags["project"], self._tags["target"], vpc, subnets, self._subscribers)
+        return things(self._site, place, tls=self._tls)
 
     def _network(self) -> tuple[str, list[str]]:
         """(VPC, its subnets): those of the settings, else the account's default ones."""
@@ -159,6 +193,8 @@ class AwsOperator:
             return groups.id(thing.name, thing.properties["VpcId"]) or UNKNOWN
         if of == Of("ComputeEnvironment", "Arn"):
             return self._site.arn("batch", f"compute-environment/{thing.name}")
+        if of == Of("AlertTopic", "Arn"):
+            return self._site.arn("sns", thing.name)
         return thing.name
 
     @cached_property

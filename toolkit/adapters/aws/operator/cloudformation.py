@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from toolkit.adapters.aws.operator.things import Given, Of, Place, Thing, things
@@ -57,14 +58,17 @@ class Tag(str):
     __slots__ = ()
 
 
-def template(defaults: dict[str, str] | None = None) -> str:
-    """YAML. `defaults` are values of parameters, so that one target's template asks for the network only."""
-    given = defaults or {}
+def template(
+    defaults: dict[str, str] | None = None, *, site: Site = PLACEHOLDERS, subscribers: tuple[str, ...] = ()
+) -> str:
+    """YAML. `defaults` are values of parameters, so that one target's template asks for the network only; `site` and
+    `subscribers` what no parameter says: one target's other queues and topics, and a subscription for each."""
+    given, place = defaults or {}, replace(PLACE, subscribers=subscribers)
     found = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "What an operator makes once for a target of toolkit (generated: see toolkit/adapters/aws)",
         "Parameters": {name: _parameter(*PARAMETERS[name], given.get(name, "")) for name in PARAMETERS},
-        "Resources": {thing.id: _resource(thing) for thing in things(PLACEHOLDERS, PLACE)},
+        "Resources": {thing.id: _resource(thing) for thing in things(site, place)},
         "Outputs": {
             name: {"Description": text, "Value": _reference(Of(thing, attribute))}
             for name, (thing, attribute, text) in OUTPUTS.items()

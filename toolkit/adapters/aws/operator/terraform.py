@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from toolkit.adapters.aws.operator.things import Given, Of, Place, Thing, things
@@ -45,16 +46,18 @@ OUTPUTS = {
 }
 
 
-def module(defaults: dict[str, str] | None = None) -> dict[str, str]:
-    """File name -> content. `defaults` are values of variables."""
-    given = defaults or {}
+def module(
+    defaults: dict[str, str] | None = None, *, site: Site = PLACEHOLDERS, subscribers: tuple[str, ...] = ()
+) -> dict[str, str]:
+    """File name -> content. `defaults` are values of variables; `site` and `subscribers` what no variable says."""
+    given, place = defaults or {}, replace(PLACE, subscribers=subscribers)
     versions = Block(
         "terraform",
         {"required_version": ">= 1.5"},
         (Block("required_providers", {"aws": {"source": "hashicorp/aws", "version": PROVIDER}}),),
     )
     data = [Block(f'data "{name}" "current"', {}) for name in ("aws_caller_identity", "aws_region", "aws_partition")]
-    resources = [block for thing in things(PLACEHOLDERS, PLACE) for block in BLOCKS[thing.type](thing)]
+    resources = [block for thing in things(site, place) for block in BLOCKS[thing.type](thing)]
     outputs = [
         Block(f'output "{name}"', {"description": words, "value": _resolved(of)})
         for name, (of, words) in OUTPUTS.items()
@@ -87,6 +90,7 @@ TYPES = {
     "AWS::Batch::JobQueue": "aws_batch_job_queue",
     "AWS::ECR::Repository": "aws_ecr_repository",
     "AWS::SNS::Topic": "aws_sns_topic",
+    "AWS::SNS::Subscription": "aws_sns_topic_subscription",
     "AWS::SQS::Queue": "aws_sqs_queue",
     "AWS::Scheduler::ScheduleGroup": "aws_scheduler_schedule_group",
     "AWS::Logs::LogGroup": "aws_cloudwatch_log_group",
@@ -217,6 +221,12 @@ def _repository(thing: Thing) -> list[Block]:
     return [_resource(thing, own, scan)]
 
 
+def _subscription(thing: Thing) -> list[Block]:
+    found = thing.properties
+    own = {"topic_arn": found["TopicArn"], "protocol": found["Protocol"], "endpoint": found["Endpoint"]}
+    return [_resource(thing, own)]
+
+
 def _plain(**words: str) -> Callable[[Thing], list[Block]]:
     """Attribute -> property, for what is one flat resource."""
 
@@ -236,6 +246,7 @@ BLOCKS: dict[str, Callable[[Thing], list[Block]]] = {
     "AWS::Batch::JobQueue": _job_queue,
     "AWS::ECR::Repository": _repository,
     "AWS::SNS::Topic": _plain(name="TopicName", kms_master_key_id="KmsMasterKeyId"),
+    "AWS::SNS::Subscription": _subscription,
     "AWS::SQS::Queue": _plain(
         name="QueueName",
         message_retention_seconds="MessageRetentionPeriod",

@@ -6,6 +6,7 @@ template's placeholders. `waivers` are checks of checkov that a thing fails on p
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,13 @@ NONCURRENT_DAYS = 30
 STALE_UPLOAD_DAYS = 2
 UNDELIVERED_SECONDS = 14 * 86_400
 MOST_VCPUS = 64
+# What SNS asks of a subscriber by its protocol: it is not ours to do.
+ASKED = {
+    "email": "whoever reads it has to confirm, by the link in the e-mail that SNS sends",
+    "https": "it has to confirm, by the SubscribeURL that SNS posts to it",
+    "sqs": "the queue's own policy has to let sns.amazonaws.com send",
+    "lambda": "it has to let sns.amazonaws.com call it: aws lambda add-permission",
+}
 
 
 @dataclass(frozen=True)
@@ -42,16 +50,18 @@ class Thing:
     properties: dict[str, Any]
     after: tuple[str, ...] = ()
     waivers: dict[str, str] = field(default_factory=dict)
+    asked: str = ""  # what somebody else has to do once it is made
 
 
 @dataclass(frozen=True)
 class Place:
-    """What a thing is part of: its tags, and the network that jobs run in."""
+    """What a thing is part of: its tags, the network that jobs run in, and who is told of alerts."""
 
     project: str
     target: str
     vpc: Any
     subnets: Any
+    subscribers: tuple[str, ...] = ()
 
     @property
     def tags(self) -> dict[str, str]:
@@ -223,7 +233,25 @@ def _messages(site: Site, place: Place) -> tuple[Thing, ...]:
         own.schedule_group,
         {"Name": own.schedule_group, "Tags": _tags(place)},
     )
-    return topic, undelivered, group
+    return topic, *map(_subscription, place.subscribers), undelivered, group
+
+
+def _subscription(endpoint: str) -> Thing:
+    """Called after whom it tells, so that another order of the list is no other subscription."""
+    return Thing(
+        f"Subscriber{hashlib.sha256(endpoint.encode()).hexdigest()[:12]}",
+        "AWS::SNS::Subscription",
+        endpoint,
+        {"TopicArn": Of("AlertTopic", "Arn"), "Protocol": protocol(endpoint), "Endpoint": endpoint},
+        asked=ASKED[protocol(endpoint)],
+    )
+
+
+def protocol(endpoint: str) -> str:
+    """SNS's word for what kind of subscriber it is."""
+    if endpoint.startswith("arn:"):
+        return endpoint.split(":")[2]
+    return "https" if endpoint.startswith("https://") else "email"
 
 
 def _logs(site: Site, place: Place) -> tuple[Thing, ...]:

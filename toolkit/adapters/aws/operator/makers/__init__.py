@@ -23,6 +23,7 @@ def makers(client: Client, arn: Callable[[str, str], str]) -> dict[str, Maker]:
         "AWS::Batch::JobQueue": computing.JobQueue(client),
         "AWS::ECR::Repository": services.Repository(client),
         "AWS::SNS::Topic": services.Topic(client, arn),
+        "AWS::SNS::Subscription": services.Subscription(client),
         "AWS::SQS::Queue": services.Queue(client),
         "AWS::Scheduler::ScheduleGroup": services.ScheduleGroup(client),
         "AWS::Logs::LogGroup": services.LogGroup(client, arn),

@@ -1,4 +1,4 @@
-"""Repository, topic, queue, schedule group and log groups."""
+"""Repository, topic, its subscriptions, queue, schedule group and log groups."""
 
 from __future__ import annotations
 
@@ -84,6 +84,48 @@ class Topic:
                 TopicArn=arn, AttributeName="KmsMasterKeyId", AttributeValue=wanted["KmsMasterKeyId"]
             )
             self._sns.tag_resource(ResourceArn=arn, Tags=wanted["Tags"])
+
+
+class Subscription:
+    """Whom a topic tells. One that nobody has confirmed yet is there: SNS asks once, and forgets it after two days."""
+
+    GONE = "Deleted"
+
+    def __init__(self, client: Client) -> None:
+        self._sns = client("sns")
+
+    def read(self, thing: Thing) -> Properties | None:
+        seen = self._seen(thing)
+        return {name: seen[name] for name in ("TopicArn", "Protocol", "Endpoint")} if seen else None
+
+    def create(self, thing: Thing) -> None:
+        with translated(f"subscribe {thing.name}"):
+            self._sns.subscribe(**thing.properties)
+
+    def update(self, thing: Thing, found: Properties) -> None:
+        """Nothing of it can be another: it would be another subscription."""
+
+    def confirmed(self, thing: Thing) -> bool:
+        seen = self._seen(thing)
+        return seen is not None and seen["SubscriptionArn"].startswith("arn:")
+
+    def _seen(self, thing: Thing) -> Properties | None:
+        wanted = thing.properties
+
+        def look() -> list[Properties]:
+            pages = self._sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=wanted["TopicArn"])
+            return [one for page in pages for one in page["Subscriptions"]]
+
+        every = found(f"look at the subscriptions of {wanted['TopicArn']}", look, ("NotFound", "NotFoundException"))
+        return next(
+            (
+                one
+                for one in every or ()
+                if (one["Protocol"], one["Endpoint"]) == (wanted["Protocol"], wanted["Endpoint"])
+                and one["SubscriptionArn"] != self.GONE
+            ),
+            None,
+        )
 
 
 class Queue:
