@@ -11,6 +11,8 @@
     refused     Azure's errors as JSON, with the HTTP status that belongs to each code
     identity    tokens: who may call at all, and managed identities' endpoint
 
+    vault, grid, log_analytics                                 Key Vault, Event Grid (webhooks too), rows of metrics
+    resources                                                  what an operator makes: kept and shown
     containerapps, containerapps_checks, containerapps_front   environments, apps with revisions, Easy Auth before them
     jobs, jobs_beats                                           executions that run, schedules that fire
     arm_rules, arm_room, operations                            their methods, what they share, long-running operations
@@ -19,7 +21,8 @@
 Decisions. Whatever the packaged models do not know is refused, and so is what they only give (read-only fields) or do
 not find (required ones). Every API wants a token that was given out here, for that API. A long-running operation is not
 done when it is first looked at. What runs is only what was uploaded, in a clean environment, with its limits (see
-`toolkit.execution`). State is in memory; nothing binds outside loopback.
+`toolkit.execution`). State is in memory; nothing binds outside loopback. Role assignments are kept and checked for their
+form, and not enforced: whoever has a token may do all that its service does.
 
 A host of Azure's is the first folder of the path: `/management.azure.com/subscriptions/...`; the storage account's is
 its name, as Azurite has it: `/emulatedaccount/container/blob`.
