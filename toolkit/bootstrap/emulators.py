@@ -37,7 +37,7 @@ from toolkit.ports.context import Context
 from toolkit.ports.emulator import Emulator
 from toolkit.ports.provider import Provider
 
-START_SECONDS = 60.0
+START_SECONDS = 240.0  # the first time, an emulator may have to fetch what it runs
 STOP_SECONDS = 15.0
 NOWHERE = "http://127.0.0.1:9"  # where nothing listens
 KEY = "emulator"  # of a provider's settings
