@@ -137,3 +137,24 @@ def test_what_was_changed_meanwhile_is_looked_at_again(deployed: Any, monkeypatc
     monkeypatch.setattr(Run, "change", racing)
     assert functions.publish(second) == "3"
     assert functions.observe(first.name).versions == ("1", "2", "3")
+
+
+@pytest.mark.slow
+def test_a_version_that_came_while_traffic_was_sent_keeps_its_own_address(
+    deployed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    functions, deploy = deployed()
+    name = deploy.name()
+    first = functions.publish(deploy.spec(answers("a")))
+    change = Run.change
+    raced: list[str] = []
+
+    def racing(run: Run, what: str, method: str, path: str, body: Any = None, query: Any = None) -> Any:
+        if what.startswith("route") and not raced:
+            raced.append(functions.publish(deploy.spec(answers("b"))))
+        return change(run, what, method, path, body, query)
+
+    monkeypatch.setattr(Run, "change", racing)
+    functions.route(name, {first: 1.0})
+    assert functions.request(name, HttpRequest()).body == b"a"
+    assert functions.request(name, HttpRequest(), version=raced[0]).body == b"b"
