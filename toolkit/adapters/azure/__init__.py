@@ -37,6 +37,7 @@ PROVIDER = Provider(
         }
     ),
     extra="azure",
+    permissions="toolkit.adapters.azure.permissions:of",
     operator="toolkit.adapters.azure.operator.bootstrap:open_operator",
     checks="toolkit.adapters.azure.doctor:check",
     events="toolkit.adapters.azure.events:new_data",
