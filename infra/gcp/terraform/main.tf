@@ -98,6 +98,7 @@ resource "google_service_account" "inference_account" {
   account_id   = local.accounts["inference"]
   display_name = "toolkit inference"
   description  = "answers requests (toolkit: project ${var.project}, target ${var.target})"
+  depends_on   = [google_project_service.apis]
 }
 
 resource "google_service_account" "drift_check_account" {
@@ -105,6 +106,7 @@ resource "google_service_account" "drift_check_account" {
   account_id   = local.accounts["drift-check"]
   display_name = "toolkit drift-check"
   description  = "the drift check and the rollouts (toolkit: project ${var.project}, target ${var.target})"
+  depends_on   = [google_project_service.apis]
 }
 
 resource "google_service_account" "job_account" {
@@ -112,6 +114,7 @@ resource "google_service_account" "job_account" {
   account_id   = local.accounts["job"]
   display_name = "toolkit job"
   description  = "jobs that train (toolkit: project ${var.project}, target ${var.target})"
+  depends_on   = [google_project_service.apis]
 }
 
 resource "google_service_account" "retrain_account" {
@@ -119,6 +122,7 @@ resource "google_service_account" "retrain_account" {
   account_id   = local.accounts["retrain"]
   display_name = "toolkit retrain"
   description  = "the job that retrains and deploys (toolkit: project ${var.project}, target ${var.target})"
+  depends_on   = [google_project_service.apis]
 }
 
 resource "google_service_account" "scheduler_account" {
@@ -126,6 +130,7 @@ resource "google_service_account" "scheduler_account" {
   account_id   = local.accounts["scheduler"]
   display_name = "toolkit scheduler"
   description  = "calls functions at times and for new data (toolkit: project ${var.project}, target ${var.target})"
+  depends_on   = [google_project_service.apis]
 }
 
 resource "google_service_account" "deployer_account" {
@@ -133,6 +138,7 @@ resource "google_service_account" "deployer_account" {
   account_id   = local.accounts["deployer"]
   display_name = "toolkit deployer"
   description  = "people and pipelines with the command line (toolkit: project ${var.project}, target ${var.target})"
+  depends_on   = [google_project_service.apis]
 }
 
 resource "google_project_iam_custom_role" "read_power" {
@@ -142,6 +148,7 @@ resource "google_project_iam_custom_role" "read_power" {
   description = "read objects (toolkit: project ${var.project}, target ${var.target})"
   permissions = ["storage.objects.get"]
   stage       = "GA"
+  depends_on  = [google_project_service.apis]
 }
 
 resource "google_project_iam_custom_role" "list_power" {
@@ -151,6 +158,7 @@ resource "google_project_iam_custom_role" "list_power" {
   description = "see which objects there are (toolkit: project ${var.project}, target ${var.target})"
   permissions = ["storage.objects.list"]
   stage       = "GA"
+  depends_on  = [google_project_service.apis]
 }
 
 resource "google_project_iam_custom_role" "create_power" {
@@ -160,6 +168,7 @@ resource "google_project_iam_custom_role" "create_power" {
   description = "write objects that are not there yet (toolkit: project ${var.project}, target ${var.target})"
   permissions = ["storage.objects.create"]
   stage       = "GA"
+  depends_on  = [google_project_service.apis]
 }
 
 resource "google_project_iam_custom_role" "replace_power" {
@@ -171,7 +180,8 @@ resource "google_project_iam_custom_role" "replace_power" {
     "storage.objects.create",
     "storage.objects.delete",
   ]
-  stage = "GA"
+  stage      = "GA"
+  depends_on = [google_project_service.apis]
 }
 
 resource "google_project_iam_custom_role" "remove_power" {
@@ -181,6 +191,7 @@ resource "google_project_iam_custom_role" "remove_power" {
   description = "remove objects (toolkit: project ${var.project}, target ${var.target})"
   permissions = ["storage.objects.delete"]
   stage       = "GA"
+  depends_on  = [google_project_service.apis]
 }
 
 resource "google_project_iam_custom_role" "notify_power" {
@@ -192,7 +203,8 @@ resource "google_project_iam_custom_role" "notify_power" {
     "storage.buckets.get",
     "storage.buckets.update",
   ]
-  stage = "GA"
+  stage      = "GA"
+  depends_on = [google_project_service.apis]
 }
 
 resource "google_project_iam_custom_role" "tell_power" {
@@ -202,6 +214,7 @@ resource "google_project_iam_custom_role" "tell_power" {
   description = "publish alerts (toolkit: project ${var.project}, target ${var.target})"
   permissions = ["pubsub.topics.publish"]
   stage       = "GA"
+  depends_on  = [google_project_service.apis]
 }
 
 resource "google_project_iam_custom_role" "measure_power" {
@@ -213,7 +226,8 @@ resource "google_project_iam_custom_role" "measure_power" {
     "logging.logEntries.create",
     "monitoring.timeSeries.create",
   ]
-  stage = "GA"
+  stage      = "GA"
+  depends_on = [google_project_service.apis]
 }
 
 resource "google_project_iam_custom_role" "log_power" {
@@ -223,6 +237,7 @@ resource "google_project_iam_custom_role" "log_power" {
   description = "read what functions, jobs and metrics wrote (toolkit: project ${var.project}, target ${var.target})"
   permissions = ["logging.logEntries.list"]
   stage       = "GA"
+  depends_on  = [google_project_service.apis]
 }
 
 resource "google_project_iam_custom_role" "traffic_power" {
@@ -240,7 +255,8 @@ resource "google_project_iam_custom_role" "traffic_power" {
     "run.services.setIamPolicy",
     "run.services.update",
   ]
-  stage = "GA"
+  stage      = "GA"
+  depends_on = [google_project_service.apis]
 }
 
 resource "google_project_iam_custom_role" "deploy_power" {
@@ -253,7 +269,8 @@ resource "google_project_iam_custom_role" "deploy_power" {
     "run.services.create",
     "run.services.delete",
   ]
-  stage = "GA"
+  stage      = "GA"
+  depends_on = [google_project_service.apis]
 }
 
 resource "google_project_iam_custom_role" "call_power" {
@@ -263,6 +280,7 @@ resource "google_project_iam_custom_role" "call_power" {
   description = "call functions (toolkit: project ${var.project}, target ${var.target})"
   permissions = ["run.routes.invoke"]
   stage       = "GA"
+  depends_on  = [google_project_service.apis]
 }
 
 resource "google_project_iam_custom_role" "jobs_power" {
@@ -281,7 +299,8 @@ resource "google_project_iam_custom_role" "jobs_power" {
     "run.operations.get",
     "run.tasks.list",
   ]
-  stage = "GA"
+  stage      = "GA"
+  depends_on = [google_project_service.apis]
 }
 
 resource "google_project_iam_custom_role" "schedules_power" {
@@ -299,7 +318,8 @@ resource "google_project_iam_custom_role" "schedules_power" {
     "cloudscheduler.jobs.pause",
     "cloudscheduler.jobs.update",
   ]
-  stage = "GA"
+  stage      = "GA"
+  depends_on = [google_project_service.apis]
 }
 
 resource "google_project_iam_custom_role" "events_power" {
@@ -309,6 +329,7 @@ resource "google_project_iam_custom_role" "events_power" {
   description = "queue events that nobody waits for (toolkit: project ${var.project}, target ${var.target})"
   permissions = ["cloudtasks.tasks.create"]
   stage       = "GA"
+  depends_on  = [google_project_service.apis]
 }
 
 resource "google_project_iam_custom_role" "watches_power" {
@@ -323,7 +344,8 @@ resource "google_project_iam_custom_role" "watches_power" {
     "pubsub.subscriptions.update",
     "pubsub.topics.attachSubscription",
   ]
-  stage = "GA"
+  stage      = "GA"
+  depends_on = [google_project_service.apis]
 }
 
 resource "google_project_iam_custom_role" "secrets_power" {
@@ -339,7 +361,8 @@ resource "google_project_iam_custom_role" "secrets_power" {
     "secretmanager.versions.destroy",
     "secretmanager.versions.list",
   ]
-  stage = "GA"
+  stage      = "GA"
+  depends_on = [google_project_service.apis]
 }
 
 resource "google_project_iam_custom_role" "keep_power" {
@@ -351,7 +374,8 @@ resource "google_project_iam_custom_role" "keep_power" {
     "secretmanager.secrets.create",
     "secretmanager.secrets.list",
   ]
-  stage = "GA"
+  stage      = "GA"
+  depends_on = [google_project_service.apis]
 }
 
 resource "google_project_iam_custom_role" "pull_power" {
@@ -361,6 +385,7 @@ resource "google_project_iam_custom_role" "pull_power" {
   description = "read images (toolkit: project ${var.project}, target ${var.target})"
   permissions = ["artifactregistry.repositories.downloadArtifacts"]
   stage       = "GA"
+  depends_on  = [google_project_service.apis]
 }
 
 resource "google_project_iam_custom_role" "push_power" {
@@ -376,7 +401,8 @@ resource "google_project_iam_custom_role" "push_power" {
     "artifactregistry.tags.list",
     "artifactregistry.versions.get",
   ]
-  stage = "GA"
+  stage      = "GA"
+  depends_on = [google_project_service.apis]
 }
 
 resource "google_project_iam_custom_role" "act_power" {
@@ -386,6 +412,7 @@ resource "google_project_iam_custom_role" "act_power" {
   description = "start what runs as this account (toolkit: project ${var.project}, target ${var.target})"
   permissions = ["iam.serviceAccounts.actAs"]
   stage       = "GA"
+  depends_on  = [google_project_service.apis]
 }
 
 resource "google_project_iam_custom_role" "doctor_power" {
@@ -400,7 +427,8 @@ resource "google_project_iam_custom_role" "doctor_power" {
     "serviceusage.services.get",
     "serviceusage.services.list",
   ]
-  stage = "GA"
+  stage      = "GA"
+  depends_on = [google_project_service.apis]
 }
 
 resource "google_artifact_registry_repository" "repository" {
@@ -416,6 +444,7 @@ resource "google_artifact_registry_repository" "repository" {
     project    = var.project
     target     = var.target
   }
+  depends_on = [google_project_service.apis]
 
   docker_config {
     immutable_tags = true
@@ -432,6 +461,7 @@ resource "google_pubsub_topic" "alert_topic" {
     project    = var.project
     target     = var.target
   }
+  depends_on = [google_project_service.apis]
 }
 
 resource "google_pubsub_topic" "data_topic" {
@@ -444,12 +474,14 @@ resource "google_pubsub_topic" "data_topic" {
     project    = var.project
     target     = var.target
   }
+  depends_on = [google_project_service.apis]
 }
 
 resource "google_cloud_tasks_queue" "queue" {
-  project  = var.google_project
-  location = var.region
-  name     = "${var.stem}-events"
+  project    = var.google_project
+  location   = var.region
+  name       = "${var.stem}-events"
+  depends_on = [google_project_service.apis]
 }
 
 resource "google_storage_bucket_iam_member" "bucket_read_inference" {
@@ -906,6 +938,7 @@ resource "google_iam_workload_identity_pool" "pool" {
   workload_identity_pool_id = local.pool
   display_name              = "toolkit"
   description               = "toolkit: project ${var.project}, target ${var.target}"
+  depends_on                = [google_project_service.apis]
 }
 
 resource "google_iam_workload_identity_pool_provider" "pool_provider" {
@@ -921,6 +954,7 @@ resource "google_iam_workload_identity_pool_provider" "pool_provider" {
     "attribute.repository" = "assertion.repository"
   }
   attribute_condition = "assertion.sub == 'repo:${var.pipeline}:environment:${var.target}'"
+  depends_on          = [google_project_service.apis]
 
   oidc {
     issuer_uri = "https://token.actions.githubusercontent.com"

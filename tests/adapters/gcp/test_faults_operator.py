@@ -152,6 +152,21 @@ def test_bootstrap_goes_on_where_it_was(proxy: Proxy, case: tuple[Fault, type[To
     assert open_operator(settings, tags).plan().changes == ()
 
 
+def test_a_project_with_no_api_enabled_is_planned_and_made(proxy: Proxy) -> None:
+    """What answers that its API is off is not there yet; once it was enabled, Google takes a while to know it."""
+    words = "Cloud Pub/Sub API has not been used in project 1 before or it is disabled."
+    off = Refused(403, "", json.dumps({"error": {"code": 403, "message": words, "status": "PERMISSION_DENIED"}}))
+    found = google.settings()
+    settings = through({**found, "bucket": f"b-{found['stem']}"}, proxy)
+    operator = open_operator(settings, {"managed-by": "toolkit", "project": found["prefix"], "target": "test"})
+    proxy.begin(lambda number, method, target: off if "/pubsub." in target else None)
+    topics = [action for action in operator.plan().changes if action.kind == "topic"]
+    assert [action.action for action in topics] == ["create", "create"]
+    proxy.begin(lambda number, method, target: off if number < 4 else None)
+    operator.carry_out(topics[0])
+    assert len(proxy.seen) > 4
+
+
 def _try(do: object, told: type[ToolkitError]) -> None:
     """It may succeed: what reads is tried again."""
     try:

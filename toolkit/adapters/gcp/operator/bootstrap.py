@@ -9,6 +9,8 @@ import re
 from functools import cached_property
 from typing import Any
 
+import stamina
+
 from toolkit.adapters.gcp.client import Api
 from toolkit.adapters.gcp.grants import POWERS, Site, condition, roles
 from toolkit.adapters.gcp.names import labels
@@ -22,6 +24,7 @@ from toolkit.domain.plan import Action, Plan
 from toolkit.ports import Settings
 from toolkit.ports.operator import Operator
 
+ENABLED_SECONDS = 120.0
 UNKNOWN = "0"  # the project's number, where nobody can be asked
 _MARK = re.compile(r"toolkit: project (\S+), target ([^\s)]+)")
 
@@ -42,7 +45,13 @@ class GcpOperator:
         return Plan(target=self._tags["target"], actions=tuple(self._action(thing) for thing in self._things))
 
     def carry_out(self, action: Action) -> None:
+        """Patient where an API was enabled just now: that takes Google a while."""
         thing = next(thing for thing in self._things if (thing.kind, thing.name) == (action.kind, action.name))
+        stamina.RetryingCaller(attempts=20, timeout=ENABLED_SECONDS, wait_initial=0.5, wait_max=10.0).on(_off)(
+            self._make, thing
+        )
+
+    def _make(self, thing: Thing) -> None:
         maker = self._makers[thing.kind]
         seen = maker.read(thing)
         if seen is None:
@@ -96,7 +105,7 @@ class GcpOperator:
         return {"member": f"serviceAccount:{site.account(role)}", "grants": [shown(one) for one in roles(site)[role]]}
 
     def _action(self, thing: Thing) -> Action:
-        seen = self._makers[thing.kind].read(thing)
+        seen = self._seen(thing)
         verb, why = "create", "there is none yet"
         if seen is not None:
             self._require_ours(thing, seen)
@@ -104,6 +113,15 @@ class GcpOperator:
             verb, why = ("update", f"differs: {', '.join(wrong)}") if wrong else ("keep", "as it should be")
         identity = digest.of_value([thing.kind, thing.name, verb, thing.body])[:16]
         return Action(id=identity, kind=thing.kind, name=thing.name, action=verb, why=why)  # type: ignore[arg-type]
+
+    def _seen(self, thing: Thing) -> Body | None:
+        """Of an API that is not enabled yet there is nothing."""
+        try:
+            return self._makers[thing.kind].read(thing)
+        except ConfigError as error:
+            if thing.kind != "apis" and _off(error):
+                return None
+            raise
 
     def _require_ours(self, thing: Thing, seen: Body) -> None:
         wanted, found = self._place.labels, seen.get("labels", {})
@@ -156,3 +174,8 @@ class GcpOperator:
 def differing(thing: Thing, seen: Body) -> tuple[str, ...]:
     """Names of the fields that are not as they should be; labels beyond ours are other people's business."""
     return tuple(key for key, value in thing.body.items() if seen.get(key) != value)
+
+
+def _off(error: Exception) -> bool:
+    """It was refused because an API is not enabled (`errors.SPOKEN`)."""
+    return isinstance(error, ConfigError) and error.hint.startswith("gcloud services enable")

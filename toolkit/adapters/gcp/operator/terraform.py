@@ -119,6 +119,8 @@ def _blocks(thing: Thing, site: Site) -> list[Block]:
 
 def _resource(thing: Thing, attributes: dict[str, Any], *blocks: Block) -> Block:
     notes = tuple(f"checkov:skip={check}:{reason}" for check, reason in thing.waivers.items())
+    if thing.kind not in {"apis", "bucket"}:
+        attributes = {**attributes, "depends_on": [Expression("google_project_service.apis")]}
     return Block(f'resource "{TYPES[thing.kind]}" "{label(thing.id)}"', attributes, blocks, notes)
 
 
