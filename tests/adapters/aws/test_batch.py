@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,15 @@ from tests.adapters.aws import cloud, operator_site
 from toolkit.adapters.aws.client import client
 from toolkit.adapters.aws.emulator import COMMAND
 from toolkit.adapters.aws.emulator.batch import rules
+from toolkit.adapters.aws.emulator.batch import running as running_module
+from toolkit.adapters.aws.emulator.batch.records import Job
+from toolkit.adapters.aws.emulator.batch.running import ENDS, Running
+from toolkit.adapters.aws.emulator.executors import Home
+from toolkit.adapters.aws.emulator.moto import Moto
 from toolkit.adapters.aws.emulator.simulator import decision
 from toolkit.adapters.aws.jobs import open_jobs
 from toolkit.adapters.aws.names import Names
+from toolkit.bootstrap.emulators import STOP_SECONDS
 from toolkit.ports import Settings
 from toolkit.testing.jobs import probe
 
@@ -218,8 +225,11 @@ def test_no_job_outlives_the_emulator(how: signal.Signals, tmp_path: Path) -> No
         jobs.submit(spec)
         next(jobs.logs(spec.name, follow=True))
         assert len(living(marker)) == 2
-        process.send_signal(how)
-        process.wait(40)
+        begin = time.monotonic()
+        while process.poll() is None and time.monotonic() - begin < STOP_SECONDS:
+            process.send_signal(how)  # again and again, as `dev --stop` does
+            time.sleep(0.002)
+        assert process.poll() == (0 if how == signal.SIGTERM else -how)
         deadline = time.monotonic() + 20
         while living(marker) and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -232,6 +242,29 @@ def test_no_job_outlives_the_emulator(how: signal.Signals, tmp_path: Path) -> No
             stream.close()
     if how == signal.SIGTERM:
         assert spec.name in (tmp_path / "stderr").read_text()
+
+
+def test_a_job_that_comes_while_the_emulator_ends_ends_with_it(tmp_path: Path) -> None:
+    running = Running(Moto(), Home("http://127.0.0.1:9", tmp_path, "123456789012"), list)
+    running.close()
+    late = Job({"jobName": "late"}, DEFINITION, queue="q", region=cloud.REGION, account="123456789012")
+    running.start(late)
+    running.close()
+    assert (late.status, late.status_reason) == ("FAILED", ENDS)
+
+
+def test_no_job_holds_up_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many hang: the time is for all together."""
+    monkeypatch.setattr(running_module, "CLOSE_SECONDS", 0.2)
+    held = threading.Event()
+    running = Running(Moto(), Home("http://127.0.0.1:9", tmp_path, "123456789012"), list)
+    running._threads = [threading.Thread(target=held.wait, daemon=True) for _ in range(20)]
+    for thread in running._threads:
+        thread.start()
+    begin = time.monotonic()
+    running.close()
+    held.set()
+    assert time.monotonic() - begin < 2.0
 
 
 def living(marker: str) -> list[int]:

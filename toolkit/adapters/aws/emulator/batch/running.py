@@ -29,6 +29,8 @@ from toolkit.execution.reaper import Reaper
 STOP_SECONDS = 30.0  # that ECS gives a container between asking and killing
 STEP = 0.02  # how long a state lasts that on AWS takes seconds or minutes
 LOG_SECONDS = 0.1
+CLOSE_SECONDS = 5.0  # for all jobs together to note their end, once their processes are gone
+ENDS = "the emulator ended"
 EXITED = "Essential container in task exited"
 TIMED_OUT = "Job attempt duration exceeded timeout"
 MEMORY = "OutOfMemoryError: Container killed due to memory usage"
@@ -66,10 +68,11 @@ class Running:
             with job.lock:
                 if job.status not in ENDED:
                     stopped.append(job.name)
-                    job.stop = job.stop or "the emulator ended"
+                    job.stop = job.stop or ENDS
         self._reaper.close()  # ends their processes at once
+        deadline = time.monotonic() + CLOSE_SECONDS
         for thread in self._threads:
-            thread.join(STOP_SECONDS)
+            thread.join(max(0.0, deadline - time.monotonic()))
         if stopped:
             sys.stderr.write(f"the emulator ends, and with it {len(stopped)} jobs: {', '.join(sorted(stopped))}\n")
 
@@ -86,6 +89,8 @@ class Running:
         self._closing.wait(STEP)
         while True:
             with job.lock:
+                if self._closing.is_set():  # it came while the others were ended, and nothing would end it
+                    job.stop = job.stop or ENDS
                 if job.stop:
                     _end(job, "FAILED", job.stop)
                     return False

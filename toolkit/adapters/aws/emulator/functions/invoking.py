@@ -26,6 +26,7 @@ from toolkit.execution.aws_lambda import Deployment, Outcome, Pool, records
 RETRY_SECONDS = (0.5, 1.0)  # AWS: one minute, then two
 THROTTLED_SECONDS = 60.0  # how long an event waits for a free worker; AWS: six hours
 EVENTS_AT_ONCE = 16
+CLOSE_SECONDS = 8.0  # for all workers together to be gone; `dev --stop` kills after fifteen
 _LOOK = 5.0
 
 
@@ -104,8 +105,12 @@ class Invoker:
         self._events.shutdown(wait=False, cancel_futures=True)
         with self._lock:
             pools, self._pools = list(self._pools.values()), {}
-        for pool in pools:
-            pool.close()
+        closing = [threading.Thread(target=pool.close, daemon=True) for pool in pools]
+        for thread in closing:
+            thread.start()
+        deadline = time.monotonic() + CLOSE_SECONDS
+        for thread in closing:  # all at once: one call that hangs does not hold up the others' end
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _pool(self, function: Function, version: Version) -> Pool:
         key = (function.id, version.number, version.config["RevisionId"])
@@ -122,6 +127,8 @@ class Invoker:
                     log=log,
                     python=interpreter(version.config["Runtime"]),
                 )
+                if self._stop.is_set():  # a call that came late: no worker for it, nobody would end that
+                    self._pools[key].close()
             return self._pools[key]
 
     def _deployment(self, function: Function, version: Version) -> Deployment:
