@@ -5,10 +5,10 @@ from __future__ import annotations
 from uuid import uuid4
 
 from toolkit.adapters.azure import client
+from toolkit.adapters.azure.blob_service import service
 from toolkit.adapters.azure.emulator import COMMAND
 from toolkit.adapters.azure.emulators import azure
 from toolkit.adapters.azure.settings import AzureSettings
-from toolkit.adapters.azure.store import service
 from toolkit.ports import Settings
 from toolkit.testing.servers import shared
 

@@ -12,7 +12,8 @@ import pytest
 
 from tests.adapters.azure import microsoft
 from toolkit.adapters.azure import client
-from toolkit.adapters.azure.store import BlobStore, open_store, service
+from toolkit.adapters.azure.blob_service import service
+from toolkit.adapters.azure.store import BlobStore, open_store
 from toolkit.domain.errors import (
     AlreadyExists,
     ConfigError,

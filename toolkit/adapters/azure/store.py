@@ -17,13 +17,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from email.utils import parsedate_to_datetime
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from toolkit.adapters.azure import transfer
-from toolkit.adapters.azure.client import AUDIENCES, LOOPBACK, again, credential, pipeline, reread, token, transport
+from toolkit.adapters.azure.blob_service import AUDIENCE, service, url_of, whole
+from toolkit.adapters.azure.client import again, pipeline, reread
 from toolkit.adapters.azure.errors import Refusal, code_of, status_of, throttled, translated
 from toolkit.domain import times
 from toolkit.domain.errors import (
@@ -39,8 +39,6 @@ from toolkit.ports import Settings
 from toolkit.ports.store import OVERWRITE, Create, Match, Meta, Mode, Object, Store
 
 T = TypeVar("T")
-DOMAIN = "blob.core.windows.net"
-AUDIENCE = AUDIENCES[DOMAIN]
 VERSION = "2025-11-05"  # of the API, for reads
 REPLACED = 5  # times that a file may be replaced while it is read
 DISCARDED = "InvalidBlockList"  # another upload of the same key was committed first
@@ -53,39 +51,6 @@ def open_store(settings: Settings) -> Store:
         if not value:
             raise ConfigError(f"no {name} is set for the store on azure", hint=f'{name} = "..." in [targets.<t>.azure]')
     return BlobStore(account, container, settings["prefix"], endpoint=endpoint)
-
-
-@cache
-def service(account: str, endpoint: str = "", seconds: float = 60.0) -> Any:
-    """The client of a storage account; it retries nothing. `seconds` is how long an answer is waited for."""
-    from azure.storage.blob import BlobServiceClient
-
-    more: dict[str, Any] = {"retry_total": 0, "read_timeout": seconds, "raw_response_hook": _require_whole}
-    if endpoint.startswith(LOOPBACK):
-        # The SDK sends no token without TLS, which a server of this machine has not: what sends puts it on.
-        return BlobServiceClient(_url(account, endpoint), credential=None, transport=_Tokened(endpoint), **more)
-    return BlobServiceClient(_url(account, endpoint), credential=credential(), **more)
-
-
-class _Tokened:
-    """A transport of azure-core that sends the caller's token."""
-
-    def __init__(self, endpoint: str) -> None:
-        self._endpoint = endpoint
-        self._beneath = transport(endpoint)
-
-    def send(self, request: Any, **options: Any) -> Any:
-        request.headers["Authorization"] = f"Bearer {token(self._endpoint, AUDIENCE)}"
-        return self._beneath.send(request, **options)
-
-    def __enter__(self) -> Any:
-        return self._beneath.__enter__()
-
-    def __exit__(self, *_: object) -> None:
-        self._beneath.__exit__()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._beneath, name)
 
 
 class BlobStore:
@@ -106,7 +71,7 @@ class BlobStore:
         self._account, self._name = account, container
         self._base = f"{prefix}/" if prefix else ""
         self._container = service(account, endpoint, seconds).get_container_client(container)
-        self._url = f"{_url(account, endpoint)}/{container}/"
+        self._url = f"{url_of(account, endpoint)}/{container}/"
         self._reads = pipeline(endpoint, AUDIENCE)
         self._single, self._block, self._seconds = single, block, seconds
 
@@ -331,10 +296,6 @@ class BlobStore:
         return translated(f"{verb} az://{self._account}/{self._name}/{self._base}{key}", service="Microsoft.Storage")
 
 
-def _url(account: str, endpoint: str) -> str:
-    return f"{endpoint}/{account}" if endpoint else f"https://{account}.{DOMAIN}"
-
-
 def _condition(mode: Mode) -> dict[str, Any]:
     from azure.core import MatchConditions
 
@@ -376,32 +337,15 @@ def _code(text: str) -> str:
 
 
 def _written(key: str, size: int, reply: Any) -> Meta:
-    etag, modified = _all(reply.get("etag"), reply.get("last_modified"))
+    etag, modified = whole(reply.get("etag"), reply.get("last_modified"))
     return Meta(key=key, size=size, etag=_plain(etag), modified=times.text(modified))
 
 
 def _seen(key: str, reply: Any) -> Meta:
-    size, etag, modified = _all(*(reply.headers.get(name) for name in ("Content-Length", "ETag", "Last-Modified")))
+    size, etag, modified = whole(*(reply.headers.get(name) for name in ("Content-Length", "ETag", "Last-Modified")))
     return Meta(key=key, size=int(size), etag=_plain(etag), modified=times.text(parsedate_to_datetime(modified)))
 
 
 def _meta(key: str, blob: Any) -> Meta:
-    size, etag, modified = _all(blob.size, blob.etag, blob.last_modified)
+    size, etag, modified = whole(blob.size, blob.etag, blob.last_modified)
     return Meta(key=key, size=size, etag=_plain(etag), modified=times.text(modified))
-
-
-def _require_whole(answer: Any) -> None:
-    """Of the SDK's requests."""
-    reply = answer.http_response
-    if reply.status_code < 400:
-        _all(reply.headers.get("x-ms-request-id"), reply.headers.get("x-ms-version"))
-
-
-def _all(*told: Any) -> tuple[Any, ...]:
-    """What a reply has to say. A reply that broke off in its headers lacks some of it: Python's HTTP client takes it
-    for whole."""
-    from azure.core.exceptions import ServiceResponseError
-
-    if None in told:
-        raise ServiceResponseError("the reply broke off in its headers")
-    return told
