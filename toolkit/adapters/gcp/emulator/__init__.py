@@ -8,6 +8,7 @@
     rules       which methods there are: Google's own table of paths, and which fields it requires
     refused     google.rpc.Status as JSON, with the HTTP status that belongs to each code
     services    Cloud Run services, their revisions and traffic (`run_checks`: what Cloud Run refuses; `operations`)
+    revisions   a revision as containers that answer
     front       a service's URL: who calls, which revision answers
     containers  an image's processes here (`execution.container` runs them: instances that answer on PORT)
     jobs        Cloud Run jobs, and `executions`, which run their tasks

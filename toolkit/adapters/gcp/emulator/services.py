@@ -1,4 +1,4 @@
-"""Cloud Run services: state and control plane. `front` calls them, `instances` runs them."""
+"""Cloud Run services: state and control plane. `front` calls them, `revisions` runs them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,15 @@ from typing import Any
 from google.cloud import run_v2
 from google.iam.v1 import policy_pb2
 
-from toolkit.adapters.gcp.emulator import run_checks
-from toolkit.adapters.gcp.emulator.containers import megabytes, seconds
+from toolkit.adapters.gcp.emulator import revisions, run_checks
 from toolkit.adapters.gcp.emulator.identity import Identity
 from toolkit.adapters.gcp.emulator.log import Log
 from toolkit.adapters.gcp.emulator.operations import Operations
 from toolkit.adapters.gcp.emulator.refused import Refused, invalid, missing
-from toolkit.execution.container.instances import Instances, Shape
-from toolkit.execution.container.running import Container
+from toolkit.adapters.gcp.emulator.revisions import short
+from toolkit.execution.container.instances import Instances
 from toolkit.execution.reaper import Reaper
 
-PAYLOAD = 32 * 1024**2  # bytes of a request over HTTP/1, and of an answer
 LATEST, REVISION = run_checks.LATEST, run_checks.REVISION
 SUCCEEDED, FAILED = 4, 3
 INVOKER = "roles/run.invoker"
@@ -310,42 +308,7 @@ class Services:
             if kept is None or about is None:
                 return None
             if revision not in kept.instances:
-                kept.instances[revision] = self._made(name, about)
+                kept.instances[revision] = revisions.instances(
+                    name, about, self._home, self._reaper, self._identity, self._log
+                )
             return kept.instances[revision]
-
-    def _made(self, name: str, revision: Any) -> Instances:
-        given = revision.containers[0]
-        container = Container(
-            tuple(given.args), {one.name: one.value for one in given.env}, megabytes(given.resources.limits["memory"])
-        )
-        shape = Shape(
-            container,
-            revision.max_instance_request_concurrency,
-            revision.scaling.max_instance_count or 100,
-            seconds(revision.timeout) or 300.0,
-            PAYLOAD,
-        )
-        _, project, _, location, _, service = name.split("/")
-        resource = {
-            "type": "cloud_run_revision",
-            "labels": {
-                "project_id": project, "location": location, "service_name": service,
-                "revision_name": short(revision.name), "configuration_name": service,
-            },
-        }  # fmt: skip
-        log = f"projects/{project}/logs/run.googleapis.com%2Fstdout"
-
-        def printed(text: str, time: str) -> None:
-            self._log.printed(log, resource, {}, text, time)
-
-        def environment(port: int) -> dict[str, str]:
-            return {
-                "PORT": str(port), "K_SERVICE": service, "K_REVISION": short(revision.name), "K_CONFIGURATION": service,
-                "TOOLKIT_BIND": "127.0.0.1", **self._identity.environment(revision.service_account),
-            }  # fmt: skip
-
-        return Instances(shape, self._home, self._reaper, printed, environment)
-
-
-def short(name: str) -> str:
-    return name.rpartition("/")[2]
