@@ -1,4 +1,4 @@
-"""AWS by boto3: S3 as the bucket, Batch, Lambda, EventBridge Scheduler, Secrets Manager, SNS, CloudWatch Logs.
+"""AWS by boto3: S3 as the bucket, Batch, Lambda, EventBridge Scheduler, Secrets Manager and SSM, SNS, CloudWatch Logs.
 
 Credentials come from boto3's default chain.
 
