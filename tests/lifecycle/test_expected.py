@@ -8,7 +8,7 @@ import pytest
 
 from tests.lifecycle.shop import TRAIN, Shop, make_shop
 from toolkit.domain.config import Gate
-from toolkit.lifecycle import expected, train
+from toolkit.lifecycle import expected, scores, train
 from toolkit.state.registry import Registry
 
 WRONG = TRAIN.replace("data.y)\n", "data.y[::-1])\n")
@@ -26,7 +26,7 @@ def shop(tmp_path: Path) -> Shop:
 
 def test_a_version_that_passed_its_gates_may_differ_as_it_did_there(shop: Shop) -> None:
     found = expected.run(shop.ctx, 1, 2)
-    assert len(found) == expected.BINS
+    assert len(found) == scores.BINS
     assert found[0] > 2, "more trees are surer of themselves"
     assert min(found) < 1 < max(found)
     assert expected.run(shop.ctx, 1, 2, passed=True) == found

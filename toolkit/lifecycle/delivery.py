@@ -28,7 +28,7 @@ from toolkit.domain.records import Release
 from toolkit.domain.specs import ScheduleSpec
 from toolkit.engine.rollout import MOVING, Abort, Hold, Resume, Ruled
 from toolkit.engine.rollouts import Standing
-from toolkit.lifecycle import expected, naming, shadow, stretches
+from toolkit.lifecycle import naming, scores, shadow, stretches
 from toolkit.lifecycle.standing import append, rollouts
 from toolkit.ports.context import Context
 from toolkit.quality import judge
@@ -82,7 +82,7 @@ def judged(ctx: Context, standing: Standing) -> Verdict:
         timeout=times.seconds(config.timeout),
         requests=config.requests,
     )
-    cuts, positive = expected.cuts_and_class(ctx, rollout.champion)
+    cuts, positive = scores.cuts_and_class(ctx, rollout.champion)
     seen = stretches.Stretches(ctx, standing)
     found = judge.weigh(seen.judged(cuts, positive), standing.how.get("expected", ()))
     elapsed = (times.parse(ctx.clock()) - times.parse(rollout.since)).total_seconds()

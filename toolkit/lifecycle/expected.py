@@ -11,13 +11,10 @@ from collections.abc import Sequence
 
 from toolkit.domain.errors import ToolkitError
 from toolkit.lifecycle import evaluate, find, promote
+from toolkit.lifecycle.scores import cuts_and_class
 from toolkit.ports.context import Context
-from toolkit.quality.baseline import from_bytes
-from toolkit.quality.bins import Numbers
 from toolkit.serving.model import Model
-from toolkit.state.blobs import Blobs
 
-BINS = 10
 ROWS = 20_000  # of the newest test rows: each model answers them once
 
 
@@ -33,19 +30,6 @@ def run(ctx: Context, champion: int, challenger: int, *, passed: bool = False) -
     except ToolkitError as error:
         ctx.report.say(f"no other answers are expected of version {challenger}: {error.message}")
         return []
-
-
-def cuts_and_class(ctx: Context, champion: int) -> tuple[tuple[float, ...], str]:
-    """Where scores are cut (tenths of the champion's reference for numbers, of 0 to 1 for probabilities), and the class
-    they are the probability of, "" where there is none."""
-    manifest = find.manifest(ctx, find.version(ctx, champion))
-    signature = manifest.signature
-    if signature.task != "regression":
-        return tuple(i / BINS for i in range(1, BINS)), signature.classes[1] if signature.task == "binary" else ""
-    role = manifest.files.get("profile")
-    prediction = from_bytes(Blobs(ctx.store).get(role)).prediction if role else None
-    edges = prediction.edges if isinstance(prediction, Numbers) else ()
-    return tuple(sorted({edges[len(edges) * i // BINS] for i in range(1, BINS)})) if edges else (), ""
 
 
 def _counts(ctx: Context, new: Model, old: Model, cuts: tuple[float, ...]) -> tuple[list[int], list[int]]:

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from toolkit.domain import times
 from toolkit.engine.rollouts import Standing
 from toolkit.lifecycle import realised
-from toolkit.lifecycle.expected import BINS
+from toolkit.lifecycle.scores import BINS
 from toolkit.ports.context import Context
 from toolkit.quality.judge import Answers, Stretch
 from toolkit.serving.capture import Row
