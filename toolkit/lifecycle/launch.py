@@ -32,7 +32,7 @@ def run(
     reason: str = "rollout",
     passed: bool = False,
 ) -> Standing:
-    """Send `version` (default: the challenger, else the latest) out. The same again while it is on its way: goes on.
+    """Send `version` (default: the challenger that was not sent back, else the latest) out. The same again while it is on its way: goes on.
     `passed`: its gates were judged already (else they are, and only decide what the judge expects of it).
 
     Raises Conflict (another rollout is on its way, or it serves already), NotFound (nothing is deployed yet), PlanError
@@ -70,7 +70,9 @@ def _candidate(ctx: Context, version: int | None) -> int:
         return find.version(ctx, version).version
     aliases = Registry(ctx.store, ctx.project.model_name).aliases()
     champion, challenger = aliases.get(CHAMPION, 0), aliases.get(CHALLENGER, 0)
-    return challenger if challenger > champion else find.version(ctx, "latest").version
+    rollout = rollouts(ctx).standing().rollout
+    sent_back = rollout.challenger if rollout.phase == "rolled back" else 0
+    return challenger if challenger > champion and challenger != sent_back else find.version(ctx, "latest").version
 
 
 def _split(ctx: Context, current: Release, chosen: int, shares: tuple[float, ...]) -> dict[str, Any]:
