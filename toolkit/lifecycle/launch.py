@@ -32,9 +32,9 @@ def run(
     reason: str = "rollout",
     passed: bool = False,
 ) -> Standing:
-    """Send `version` (default: the challenger, if it was not sent back, else the latest) out. The same again while it is
-    on its way: goes on. `passed`: its gates were judged already (else they are, and only decide what the judge expects
-    of it).
+    """Send `version` (default: the challenger, if it was not sent back, else the latest) out. The same again while it
+    is on its way: goes on. `passed`: its gates were judged already (else they are, and only decide what the judge
+    expects of it).
 
     Raises Conflict (another rollout is on its way, or it serves already), NotFound (nothing is deployed yet), PlanError
     (the model is read from the bucket, or no rows are kept to replay), Untrusted, GateFailed (over the serve budget).
