@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 import stamina
 
-from toolkit.adapters.gcp import client, jobs, store
+from toolkit.adapters.gcp import batch_jobs, client, jobs, store
 from toolkit.domain.errors import (
     ConfigError,
     Corrupt,
@@ -75,7 +75,8 @@ CASES = {
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No pauses between tries: the adapter's, the state's."""
     monkeypatch.setattr(patience, "sleep", lambda seconds: None)
-    monkeypatch.setattr(jobs, "PAUSE", 0.0)
+    for module in (jobs, batch_jobs):
+        monkeypatch.setattr(module, "PAUSE", 0.0)
     stamina.set_testing(True, attempts=6, cap=True)
     yield
     stamina.set_testing(False)

@@ -14,12 +14,13 @@ from tests.adapters.gcp.faulting import CASES, Case, impatient, quick
 from tests.conformance.test_gcp_functions import HERE
 from toolkit.adapters.gcp import client
 from toolkit.adapters.gcp.functions import RunFunctions, open_functions
-from toolkit.adapters.gcp.jobs import RunJobs, open_jobs
+from toolkit.adapters.gcp.jobs import open_jobs
 from toolkit.adapters.gcp.secrets import open_secrets
 from toolkit.adapters.gcp.store import open_store
 from toolkit.domain.errors import NotFound, ToolkitError
 from toolkit.domain.specs import JOB_FINAL, FunctionSpec, HttpRequest
 from toolkit.ports import Settings
+from toolkit.ports.jobs import Jobs
 from toolkit.testing.faultproxy import Plan, Proxy, Slow, at
 from toolkit.testing.functions import Deploy, answers, bundle_into
 from toolkit.testing.jobs import probe
@@ -41,7 +42,8 @@ class Ports:
     def __init__(self, site: Site) -> None:
         there = {**site.settings, "services_endpoint": site.proxy.address}
         self.functions: RunFunctions = open_functions(there)
-        self.jobs: RunJobs = open_jobs(there)
+        self.jobs: Jobs = open_jobs(there)
+        self.batch: Jobs = open_jobs({**there, "batch": "always"})
         self.secrets = open_secrets(there)
 
 
@@ -188,6 +190,25 @@ class Forget(Submit):
             self.jobs.status(self.name)
 
 
+class SubmitToBatch(Submit):
+    def __init__(self, site: Site) -> None:
+        super().__init__(site)
+        self.jobs = open_jobs({**self.settings, "batch": "always"})
+
+    def do(self, ports: Ports) -> None:
+        assert ports.batch.submit(self.job).id == self.name
+
+
+class StopInBatch(SubmitToBatch, Stop):
+    def do(self, ports: Ports) -> None:
+        assert ports.batch.cancel(self.name).state == "cancelled"
+
+
+class ForgetInBatch(SubmitToBatch, Forget):
+    def do(self, ports: Ports) -> None:
+        ports.batch.delete(self.name)
+
+
 class Secret(Deed):
     def do(self, ports: Ports) -> None:
         ports.secrets.put(self.name, "the-value")
@@ -222,6 +243,9 @@ DEEDS: dict[str, type[Deed]] = {
     "submit a job": Submit,
     "cancel a job": Stop,
     "delete a job": Forget,
+    "submit a job to Batch": SubmitToBatch,
+    "cancel a job in Batch": StopInBatch,
+    "delete a job in Batch": ForgetInBatch,
     "put a secret": Secret,
     "replace a secret": OtherSecret,
     "delete a secret": NoSecret,
@@ -242,7 +266,12 @@ def from_then_on(wanted: int, case: Case) -> Plan:
     return lambda number, method, target: case.fault if number >= wanted else None
 
 
-_GATE = {"publish the next version", "route", "submit a job"}  # with a lost reply; the rest is for the long run
+_GATE = {
+    "publish the next version",
+    "route",
+    "submit a job",
+    "submit a job to Batch",
+}  # with a lost reply; the rest is for the long run
 
 
 def _pairs() -> Iterator[Any]:

@@ -21,7 +21,17 @@ from toolkit.adapters.gcp.client import EMULATED_TOKEN
 TOKEN = {"Authorization": f"Bearer {EMULATED_TOKEN}"}
 Path = tuple[str | int, ...]
 FREE = frozenset(
-    {"labels", "annotations", "attributes", "jsonPayload", "headers", "oidcToken.claims", "limits", "attributeMapping"}
+    {
+        "labels",
+        "annotations",
+        "attributes",
+        "jsonPayload",
+        "headers",
+        "oidcToken.claims",
+        "limits",
+        "attributeMapping",
+        "variables",
+    }
 )  # maps
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -19,6 +20,7 @@ from toolkit.adapters.gcp.store import open_store
 from toolkit.domain import times
 from toolkit.domain.specs import Alert, FunctionSpec, HttpRequest, MetricPoint
 from toolkit.ports import Settings
+from toolkit.ports.jobs import Jobs
 from toolkit.testing.functions import bundle_into
 from toolkit.testing.jobs import probe
 
@@ -26,9 +28,10 @@ CODE = b"import os\ndef handler(event, context):\n    return {'statusCode': 200,
 
 HOSTS = {
     "secretmanager.googleapis.com", "pubsub.googleapis.com", "logging.googleapis.com", "monitoring.googleapis.com",
-    "run.googleapis.com", "iamcredentials.googleapis.com", "cloudtasks.googleapis.com", *use_operator.HOSTS,
+    "run.googleapis.com", "batch.googleapis.com", "iamcredentials.googleapis.com", "cloudtasks.googleapis.com",
+    *use_operator.HOSTS,
 }  # fmt: skip
-METHODS = 32 + use_operator.METHODS
+METHODS = 38 + use_operator.METHODS
 
 
 def every_port() -> None:
@@ -72,9 +75,13 @@ def _functions() -> None:
 
 
 def _jobs() -> None:
-    jobs = open_jobs(google.settings())
-    names = [jobs.submit(probe(*does, retries=1, array=2, environment={"A": "b"}, tags={"a": "b"})).name
-             for does in (("exit=1",), ("sleep=30",))]  # fmt: skip
+    for settings in (google.settings(), google.settings(batch="always", accelerator="nvidia-l4")):
+        _some_jobs(open_jobs(settings), gpus=1 if settings["accelerator"] else 0)
+
+
+def _some_jobs(jobs: Jobs, *, gpus: int) -> None:
+    fields: dict[str, Any] = {"retries": 1, "array": 2, "environment": {"A": "b"}, "tags": {"a": "b"}, "gpus": gpus}
+    names = [jobs.submit(probe(*does, **fields)).name for does in (("exit=1",), ("sleep=30",))]
     jobs.cancel(names[1])
     list(jobs.logs(names[0], follow=True))
     assert [status.state for status in jobs.list({"a": "b"})] == ["cancelled", "failed"]

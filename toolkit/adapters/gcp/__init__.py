@@ -8,6 +8,9 @@ push --kind job` puts it into Artifact Registry), whose container fetches what w
 (`container`). So the deployed unit is byte for byte what other clouds get, a new model needs no image, and there is no
 Docker anywhere; the price is a download on a cold start.
 
+Jobs run by Cloud Run, which starts them in seconds. For GPUs, spot machines, more than seven days or a larger machine a
+target may have Batch as well (`batch`): it runs the same image on a machine made for the job.
+
 `errors` is the one table from Google's codes to ours, `client` the one place where credentials meet requests,
 `emulator` plays all of it on this machine: fake-gcs-server as the bucket, the rest by a server of ours that holds every
 request to Google's own types.

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from toolkit.adapters.gcp import client, grants
 from toolkit.adapters.gcp.client import Api, decoded
 from toolkit.adapters.gcp.errors import translated
-from toolkit.adapters.gcp.grants import BUCKET, POWERS, PROJECT, Site
+from toolkit.adapters.gcp.grants import BUCKET, PROJECT, Site, powers
 from toolkit.adapters.gcp.storage_api import StorageApi
 from toolkit.domain.errors import NotFound, PermissionDenied, ToolkitError, Unauthenticated
 from toolkit.ports.checks import Asked, Check
@@ -29,6 +29,7 @@ NEEDS = {
     "schedules": ("cloudscheduler", "run"), "watches": ("pubsub",), "alerts": ("pubsub",),
     "secrets": ("secretmanager",), "metrics": ("logging", "monitoring"), "store": ("storage",),
 }  # fmt: skip
+BATCH = ("batch", "compute")
 ACCOUNTS = {
     "functions": ("inference", "drift-check", "scheduler"), "jobs": ("job", "retrain"), "schedules": ("scheduler",),
 }  # fmt: skip
@@ -56,6 +57,7 @@ class Look:
         self._table = f"[targets.{asked.target}.gcp]"
         self._bootstrap = f"toolkit bootstrap -t {asked.target}"
         self._project = f"projects/{asked.settings['project']}"
+        self._batch = asked.settings["batch"] != "never"
         self.who = ""
 
     def place(self) -> Iterator[Check]:
@@ -131,7 +133,8 @@ class Look:
     # The project
 
     def apis(self) -> Check:
-        wanted = sorted({f"{api}.googleapis.com" for port in self._ports for api in NEEDS.get(port, ())})
+        needs = {**NEEDS, "jobs": (*NEEDS["jobs"], *BATCH)} if self._batch else NEEDS
+        wanted = sorted({f"{api}.googleapis.com" for port in self._ports for api in needs.get(port, ())})
         hint = f"gcloud services enable {{}} --project {self.settings['project']}"
 
         def ask() -> tuple[bool, str, str]:
@@ -169,8 +172,9 @@ class Look:
         return self._asks("gcp permissions", ask)
 
     def _denied_by_project(self) -> set[str]:
-        given = grants.roles(self._site())["deployer"]
-        wanted = {one for grant in given if grant.on == PROJECT for one in POWERS[grant.power].permissions}
+        site = self._site()
+        known, given = powers(site), grants.roles(site)["deployer"]
+        wanted = {one for grant in given if grant.on == PROJECT for one in known[grant.power].permissions}
         body = {"permissions": sorted(wanted)}
         api = self._api("cloudresourcemanager", "v3")
         found = api.call("ask what the caller may do", "POST", f"{self._project}:testIamPermissions", body)
@@ -179,8 +183,9 @@ class Look:
     def _denied_by_bucket(self) -> set[str]:
         if "store" not in self._ports or not self.settings["bucket"]:
             return set()
-        given = grants.roles(self._site())["deployer"]
-        wanted = HELD & {one for grant in given if grant.on == BUCKET for one in POWERS[grant.power].permissions}
+        site = self._site()
+        known, given = powers(site), grants.roles(site)["deployer"]
+        wanted = HELD & {one for grant in given if grant.on == BUCKET for one in known[grant.power].permissions}
         path = f"b/{quote(self.settings['bucket'])}/iam/testPermissions"
         storage = StorageApi(self.settings["endpoint"])
         found = storage.get("ask what the caller may do", path, permissions=sorted(wanted))
@@ -188,7 +193,7 @@ class Look:
 
     def _site(self) -> Site:
         fields = {name: self.settings[name] for name in ("stem", "project", "region", "bucket", "prefix", "accounts")}
-        return Site(**fields, number="0")
+        return Site(**fields, number="0", batch=self._batch)
 
     def _api(self, host: str, version: str) -> Api:
         return Api(f"{host}.googleapis.com", version, self.settings["services_endpoint"])

@@ -44,6 +44,7 @@ class Site:
     bucket: str
     prefix: str  # "" is the bucket's root
     accounts: dict[str, str] = field(default_factory=dict)  # accounts that the operator named otherwise
+    batch: bool = False  # jobs may run by Batch
 
     @property
     def names(self) -> Names:
@@ -137,6 +138,22 @@ POWERS: dict[str, Power] = {
          "serviceusage.services.get", "serviceusage.services.list"),
     ),
 }  # fmt: skip
+# Made and granted only where the target's settings ask for Batch.
+BATCH_POWERS: dict[str, Power] = {
+    "batch": Power(
+        "start jobs of Batch, look at them and stop them",
+        ("batch.jobs.create", "batch.jobs.delete", "batch.jobs.get", "batch.jobs.list", "batch.tasks.list"),
+    ),
+    "report": Power(
+        "run tasks of Batch: tell how they go, write what they print",
+        ("batch.states.report", "logging.logEntries.create"),
+    ),
+}
+
+
+def powers(site: Site) -> dict[str, Power]:
+    """Those of the target."""
+    return {**POWERS, **BATCH_POWERS} if site.batch else POWERS
 
 
 @dataclass(frozen=True)
@@ -157,7 +174,8 @@ def roles(site: Site) -> dict[str, tuple[Grant, ...]]:
         "inference": _inference(), "drift-check": _drift_check(), "job": _job(), "retrain": _retrain(),
         "scheduler": (), "deployer": _deployer(),
     }  # fmt: skip
-    return {role: found[role] for role in ROLES}
+    more = _batch() if site.batch else {}
+    return {role: found[role] + more.get(role, ()) for role in ROLES}
 
 
 def _inference() -> tuple[Grant, ...]:
@@ -244,6 +262,16 @@ def _jobs() -> tuple[Grant, ...]:
         *_acts("job"),
         Grant("log", PROJECT, "what jobs and functions print"),
     )
+
+
+def _batch() -> dict[str, tuple[Grant, ...]]:
+    """A machine of Batch works as the account of its job."""
+    starts = Grant("batch", PROJECT, "starts jobs by Batch")
+    runs = (
+        Grant("report", PROJECT, "its machine tells Batch how the task goes, and writes its log"),
+        Grant("pull", REPOSITORY, "its machine pulls the image"),
+    )
+    return {"drift-check": (starts,), "job": runs, "retrain": (starts, *runs), "deployer": (starts,)}
 
 
 def _redeploys() -> tuple[Grant, ...]:

@@ -19,17 +19,19 @@ LONGEST = 7 * 86_400  # seconds of a task
 MOST_RETRIES = 10
 MOST_TASKS = 10_000
 VARIABLE = 32 * 1024  # bytes
+BATCH = 'batch = "needed" in [targets.<t>.gcp]'
 
 
 def check(spec: JobSpec) -> None:
     """Raises Unsupported for what Cloud Run jobs do not have, naming the limit."""
     what = f"job {spec.name}"
     if spec.gpus:
-        raise Unsupported(f"{what} asks for {spec.gpus} GPUs; jobs on gcp have none", hint="gpus = 0")
+        raise Unsupported(f"{what} asks for {spec.gpus} GPUs; Cloud Run jobs have none", hint=BATCH)
     if spec.spot:
-        raise Unsupported(f"{what} asks for a spot machine; Cloud Run has none", hint="spot = false")
+        raise Unsupported(f"{what} asks for a spot machine; Cloud Run has none", hint=BATCH)
     if not 0 < spec.timeout_seconds <= LONGEST:
-        raise Unsupported(f"{what}: a time of {spec.timeout_seconds} s; Cloud Run takes 1 to {LONGEST:,} (7 days)")
+        words = f"{what}: a time of {spec.timeout_seconds} s; Cloud Run takes 1 to {LONGEST:,} (7 days)"
+        raise Unsupported(words, hint=BATCH if spec.timeout_seconds > LONGEST else "")
     if spec.retries > MOST_RETRIES:
         raise Unsupported(f"{what}: {spec.retries} retries; Cloud Run takes {MOST_RETRIES}")
     if spec.array > MOST_TASKS:

@@ -17,7 +17,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from toolkit.adapters.gcp import job_request, job_words
+from toolkit.adapters.gcp import batch, job_request, job_words
+from toolkit.adapters.gcp.batch_jobs import BatchJobs
 from toolkit.adapters.gcp.client import Api
 from toolkit.adapters.gcp.logs import HOST as LOGGING
 from toolkit.adapters.gcp.logs import Logging, quoted
@@ -26,6 +27,7 @@ from toolkit.domain import names, times
 from toolkit.domain.errors import AlreadyExists, Conflict, NotFound, Throttled, ToolkitError, Unavailable
 from toolkit.domain.specs import JobSpec, JobStatus, LogLine
 from toolkit.ports import Settings
+from toolkit.ports.jobs import Jobs
 
 CANCEL_SECONDS = 180.0
 LATE = 10.0  # seconds that a line takes to the log
@@ -36,8 +38,12 @@ PAUSE = 0.3  # seconds before the second, and more before each further one
 Body = dict[str, Any]
 
 
-def open_jobs(settings: Settings) -> RunJobs:
-    return RunJobs(Run(settings))
+def open_jobs(settings: Settings) -> Jobs:
+    """Cloud Run's, and Batch's with them where the target's settings ask for it (`batch`)."""
+    run = Run(settings)
+    if settings["batch"] == batch.NEVER:
+        return RunJobs(run)
+    return batch.EitherJobs(RunJobs(run), BatchJobs(run), settings["batch"])
 
 
 def image(settings: Settings) -> str:

@@ -20,6 +20,7 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 _TOPIC = re.compile(r"projects/[a-z][a-z0-9-]{4,28}[a-z0-9]/topics/[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
 _ACCOUNT = re.compile(r"[a-z0-9-]{1,63}@[a-z0-9.-]+\.gserviceaccount\.com")
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}")
+_KIND = re.compile(r"[a-z][a-z0-9-]{1,62}")
 _URL = re.compile(r"https?://[^\s/?#@]+/?")
 
 
@@ -49,6 +50,13 @@ class GcpSettings(BaseModel):
     ingress: Literal["all", "internal", "internal-and-load-balancer"] = Field(
         "all", description="from where functions can be reached; who may call is another matter (IAM)"
     )
+    batch: Literal["never", "needed", "always"] = Field(
+        "never", description="jobs by Batch: those that Cloud Run has no machine for (GPUs, spot, over 7 days), or all"
+    )
+    accelerator: str = Field(
+        "", description="the kind of GPU that Batch gives to jobs that ask for any: nvidia-l4, ..."
+    )
+    machine_type: str = Field("", description="machines of Batch, like g2-standard-8; default: Batch chooses")
     image: str = Field("", description="image of jobs and functions; default: what `toolkit image push` made")
 
     @model_validator(mode="before")
@@ -126,6 +134,13 @@ class GcpSettings(BaseModel):
     def _a_repository(cls, value: str) -> str:
         if value and not _REPOSITORY.fullmatch(value):
             raise ValueError(f"{value!r} is not a repository: write owner/name")
+        return value
+
+    @field_validator("accelerator", "machine_type")
+    @classmethod
+    def _a_kind(cls, value: str) -> str:
+        if value and not _KIND.fullmatch(value):
+            raise ValueError(f"{value!r} is not one of Compute Engine: a-z, 0-9 and hyphens, like nvidia-l4")
         return value
 
     @field_validator("accounts")

@@ -12,6 +12,7 @@
     front       a service's URL: who calls, which revision answers
     containers  an image's processes here (`execution.container` runs them: instances that answer on PORT)
     jobs        Cloud Run jobs, and `executions`, which run their tasks
+    batch       Batch, and `batch_tasks`, which run its jobs (`batch_checks`: what Batch refuses)
     tasks       Cloud Tasks
     identity    tokens: who may call at all, the metadata server, ID tokens
     scheduler   Cloud Scheduler, whose clock tests turn; `scheduler_beats` reads its cron

@@ -19,6 +19,7 @@ from toolkit.execution.http_messages import Request
 ACT = "iam.serviceAccounts.actAs"
 _VERBS = {"POST": "create", "PUT": "create", "PATCH": "update", "DELETE": "delete"}
 _OTHER = {
+    ("batch", "cancel"): "jobs.delete",  # IAM has no batch.jobs.cancel
     ("cloudscheduler", "resume"): "jobs.enable", ("pubsub", "pull"): "subscriptions.consume",
     ("pubsub", "acknowledge"): "subscriptions.consume", ("secretmanager", "addVersion"): "versions.add",
     ("serviceusage", "batchGet"): "services.get", ("serviceusage", "batchEnable"): "services.enable",
@@ -93,6 +94,8 @@ def _accounts(value: Any) -> Iterator[str]:
         for key, inner in value.items():
             if key in {"serviceAccount", "serviceAccountEmail"} and isinstance(inner, str):
                 yield inner
+            elif key == "serviceAccount" and isinstance(inner, dict):  # Batch's
+                yield str(inner.get("email", ""))
             else:
                 yield from _accounts(inner)
     elif isinstance(value, list):

@@ -82,6 +82,7 @@ def methods(site: Site) -> dict[str, tuple[Method, ...]]:
             ),
         ),
         "run.googleapis.com": _run(site),
+        "batch.googleapis.com": _batch(site),
         "iamcredentials.googleapis.com": of_transport(
             credentials._BaseIAMCredentialsRestTransport,
             {"GenerateIdToken": (tokens.GenerateIdTokenRequest, site.identity.generate, ("audience",))},
@@ -165,6 +166,25 @@ def _run(site: Site) -> tuple[Method, ...]:
             tasks._BaseTasksRestTransport, {"ListTasks": (types.ListTasksRequest, batch.tasks, ())}
         ),
     )  # fmt: skip
+
+
+def _batch(site: Site) -> tuple[Method, ...]:
+    from google.cloud.batch_v1 import types
+    from google.cloud.batch_v1.services.batch_service.transports import rest_base as batch
+
+    task = "job.task_groups.task_spec"
+    needs = ("job", "job.task_groups", task, f"{task}.runnables", f"{task}.runnables.container.image_uri")
+    return of_transport(
+        batch._BaseBatchServiceRestTransport,
+        {
+            "CreateJob": (types.CreateJobRequest, site.batch.create, needs),
+            "GetJob": (types.GetJobRequest, site.batch.get, ()),
+            "ListJobs": (types.ListJobsRequest, site.batch.list, ()),
+            "DeleteJob": (types.DeleteJobRequest, site.batch.delete, ()),
+            "CancelJob": (types.CancelJobRequest, site.batch.cancel, ()),
+            "ListTasks": (types.ListTasksRequest, site.batch.tasks, ()),
+        },
+    )
 
 
 def _logging(site: Site) -> tuple[Method, ...]:

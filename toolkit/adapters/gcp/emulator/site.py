@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
+from toolkit.adapters.gcp.emulator.batch import Batch
+from toolkit.adapters.gcp.emulator.batch_tasks import BatchRun
 from toolkit.adapters.gcp.emulator.executions import Running
 from toolkit.adapters.gcp.emulator.front import Front
 from toolkit.adapters.gcp.emulator.iam_policies import Iam
@@ -36,7 +39,9 @@ class Site:
         self.monitoring = Monitoring()
         self.tasks = Tasks(identity)
         self.services = Services(address, home, reaper, identity, self.log)
-        self.jobs = Jobs(self.services.operations, Running(home, reaper, identity, self.log).begin)
+        running = Running(home, reaper, identity, self.log)
+        self.jobs = Jobs(self.services.operations, running.begin)
+        self.batch = Batch(partial(BatchRun, running))
         self.scheduler = Scheduler(identity, self.iam.exists)
         self._front = Front(self.services, identity)
 
@@ -49,4 +54,5 @@ class Site:
         self.scheduler.close()
         self.topics.close()
         self.jobs.close()
+        self.batch.close()
         self.services.close()

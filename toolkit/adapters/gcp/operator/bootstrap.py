@@ -12,7 +12,7 @@ from typing import Any
 import stamina
 
 from toolkit.adapters.gcp.client import Api
-from toolkit.adapters.gcp.grants import POWERS, Site, condition, roles
+from toolkit.adapters.gcp.grants import Site, condition, powers, roles
 from toolkit.adapters.gcp.names import labels
 from toolkit.adapters.gcp.operator import terraform
 from toolkit.adapters.gcp.operator.makers import Body, Maker, makers
@@ -71,7 +71,8 @@ class GcpOperator:
             "bucket": self._settings["bucket"], "prefix": self._settings["prefix"],
             "pipeline": self._settings["pipeline"],
         }  # fmt: skip
-        return {f"terraform/{name}": text for name, text in terraform.module(known, self._settings["accounts"]).items()}
+        found = terraform.module(known, self._settings["accounts"], batch=self._settings["batch"] != "never")
+        return {f"terraform/{name}": text for name, text in found.items()}
 
     def next(self) -> tuple[str, ...]:
         site, table = self._site(UNKNOWN), f"[targets.{self._tags['target']}.gcp]"
@@ -96,7 +97,7 @@ class GcpOperator:
             found = {
                 "on": f"account of {grant.whom}" if grant.whom else grant.on,
                 "role": f"projects/{site.project}/roles/{site.names.power(grant.power)}",
-                "includedPermissions": sorted(POWERS[grant.power].permissions),
+                "includedPermissions": sorted(powers(site)[grant.power].permissions),
                 "why": grant.why,
             }
             held = condition(grant, site)
@@ -146,7 +147,7 @@ class GcpOperator:
         return Site(
             stem=settings["stem"], project=settings["project"] or "PROJECT", number=number,
             region=settings["region"], bucket=settings["bucket"], prefix=settings["prefix"],
-            accounts=settings["accounts"],
+            accounts=settings["accounts"], batch=settings["batch"] != "never",
         )  # fmt: skip
 
     @cached_property

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from toolkit.adapters.gcp.grants import POWERS, Site
+from toolkit.adapters.gcp.grants import Site, powers
 from toolkit.adapters.gcp.names import ROLES, Names
 from toolkit.adapters.gcp.operator.things import Place, Thing, things
 from toolkit.domain.hcl import Block, Call, Expression, text
@@ -51,10 +51,13 @@ OUTPUTS = {
 _EMPTY = frozenset({"pipeline"})
 
 
-def module(defaults: dict[str, str] | None = None, accounts: dict[str, str] | None = None) -> dict[str, str]:
-    """File name -> content. `defaults` are values of variables, `accounts` service accounts that are there already."""
+def module(
+    defaults: dict[str, str] | None = None, accounts: dict[str, str] | None = None, *, batch: bool = False
+) -> dict[str, str]:
+    """File name -> content. `defaults` are values of variables, `accounts` service accounts that are there already,
+    `batch` whether jobs may run by Batch."""
     given = defaults or {}
-    site = replace(PLACEHOLDERS, accounts=accounts or {})
+    site = replace(PLACEHOLDERS, accounts=accounts or {}, batch=batch)
     if given and not given.get("prefix"):
         site = replace(site, prefix="")
     versions = Block(
@@ -236,7 +239,7 @@ def _members(thing: Thing, site: Site) -> Iterator[Block]:
         for role in ROLES
         if role not in site.accounts
     }
-    owned = {f"projects/{site.project}/roles/{site.names.power(name)}": name for name in POWERS}
+    owned = {f"projects/{site.project}/roles/{site.names.power(name)}": name for name in powers(site)}
     seen: dict[str, int] = {}
     for binding in thing.body["bindings"]:
         power = owned.get(binding["role"], "")

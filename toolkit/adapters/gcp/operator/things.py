@@ -8,13 +8,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from toolkit.adapters.gcp.grants import ACCOUNT, ALERTS, BUCKET, POWERS, PROJECT, REPOSITORY, Binding, Site, bindings
+from toolkit.adapters.gcp.grants import (
+    ACCOUNT,
+    ALERTS,
+    BUCKET,
+    PROJECT,
+    REPOSITORY,
+    Binding,
+    Site,
+    bindings,
+    powers,
+)
 from toolkit.adapters.gcp.names import ROLES
 
 APIS = (
     "artifactregistry", "cloudresourcemanager", "cloudscheduler", "cloudtasks", "iam", "iamcredentials", "logging",
     "monitoring", "pubsub", "run", "secretmanager", "serviceusage", "storage", "sts",
 )  # fmt: skip
+BATCH_APIS = ("batch", "compute")
 DATA = "data"  # the topic of new data
 STALE_UPLOAD_DAYS = 2
 OLD_VERSION_DAYS = 30
@@ -60,8 +71,9 @@ class Thing:
 
 def things(site: Site, place: Place) -> tuple[Thing, ...]:
     """All of it, what others need first."""
+    apis = [f"{api}.googleapis.com" for api in (*APIS, *(BATCH_APIS if site.batch else ()))]
     return (
-        Thing("Apis", "apis", f"projects/{site.project}", {"serviceIds": [f"{api}.googleapis.com" for api in APIS]}),
+        Thing("Apis", "apis", f"projects/{site.project}", {"serviceIds": apis}),
         _bucket(site, place),
         *_accounts(site, place),
         *_powers(site, place),
@@ -125,7 +137,7 @@ def _powers(site: Site, place: Place) -> tuple[Thing, ...]:
                 "stage": "GA",
             },
         )
-        for name, power in POWERS.items()
+        for name, power in powers(site).items()
     )
 
 
@@ -177,7 +189,7 @@ def _policies(site: Site, place: Place) -> tuple[Thing, ...]:
 
 
 def _body(binding: Binding, site: Site) -> dict[str, Any]:
-    own = binding.role in POWERS
+    own = binding.role in powers(site)
     role = f"projects/{site.project}/roles/{site.names.power(binding.role)}" if own else binding.role
     members = [f"serviceAccount:{site.account(member)}" if member in ROLES else member for member in binding.members]
     found: dict[str, Any] = {"role": role, "members": sorted(members)}
