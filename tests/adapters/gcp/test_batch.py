@@ -107,6 +107,24 @@ def test_a_machine_with_gpus() -> None:
     assert container["volumes"][0].endswith(task(made)["environment"]["variables"]["LD_LIBRARY_PATH"])
 
 
+NETWORK = "projects/my-project/global/networks/n"
+SUBNETWORK = "projects/my-project/regions/europe-west1/subnetworks/s"
+
+
+def test_a_network_of_ones_own() -> None:
+    def interface(**given: Any) -> dict[str, Any]:
+        found: dict[str, Any] = body(given)["allocationPolicy"]["network"]["networkInterfaces"][0]
+        return found
+
+    assert interface(network=NETWORK) == {"network": NETWORK}
+    assert interface(network=NETWORK, subnetwork=SUBNETWORK) == {
+        "network": NETWORK, "subnetwork": SUBNETWORK, "noExternalIpAddress": True,
+    }  # fmt: skip
+    for wrong in ({"network": "n"}, {"subnetwork": SUBNETWORK}, {"network": NETWORK, "subnetwork": "s"}):
+        with pytest.raises(ValueError, match="network"):
+            settings(**wrong)
+
+
 def test_a_job_as_batch_is_told_it() -> None:
     made = body(tags={"Step": "x y"}, packages="d" * 64, environment={"A": "b"}, arguments=("x",), timeout_seconds=9)
     assert made["allocationPolicy"] == {
@@ -318,6 +336,7 @@ TASK = "taskGroups.0.taskSpec"
         (f"{TASK}.lifecyclePolicies", [{"action": "RETRY_TASK"}]),
         (f"{TASK}.unknown", 1),
         ("allocationPolicy.serviceAccount.email", "nobody"),
+        ("allocationPolicy.network", {"networkInterfaces": [{"subnetwork": "s"}]}),
         ("allocationPolicy.instances", []),
         ("allocationPolicy.instances.0.policy.provisioningModel", "CHEAP"),
         ("allocationPolicy.instances.0.policy.accelerators", [{"type": "nvidia-l4"}]),

@@ -31,6 +31,10 @@ HOSTS = {
     "run.googleapis.com", "batch.googleapis.com", "iamcredentials.googleapis.com", "cloudtasks.googleapis.com",
     *use_operator.HOSTS,
 }  # fmt: skip
+OWN = {
+    "network": "projects/my-project/global/networks/n",
+    "subnetwork": "projects/my-project/regions/europe-west1/subnetworks/s",
+}
 METHODS = 38 + use_operator.METHODS
 
 
@@ -75,7 +79,7 @@ def _functions() -> None:
 
 
 def _jobs() -> None:
-    for settings in (google.settings(), google.settings(batch="always", accelerator="nvidia-l4")):
+    for settings in (google.settings(), google.settings(batch="always", accelerator="nvidia-l4", **OWN)):
         _some_jobs(open_jobs(settings), gpus=1 if settings["accelerator"] else 0)
 
 

@@ -85,6 +85,7 @@ def body(spec: JobSpec, settings: Settings, *, image: str, account: str, token: 
             "instances": [_machine(spec, settings)],
             "serviceAccount": {"email": account},
             "labels": marks,
+            **_network(settings),
         },
         "logsPolicy": {"destination": "CLOUD_LOGGING"},
     }
@@ -98,6 +99,16 @@ def _machine(spec: JobSpec, settings: Settings) -> dict[str, Any]:
         return {"policy": policy}
     policy["accelerators"] = [{"type": settings["accelerator"], "count": str(spec.gpus)}]
     return {"policy": policy, "installGpuDrivers": True}
+
+
+def _network(settings: Settings) -> dict[str, Any]:
+    """Nothing for the default network, whose machines have a public address to fetch the image with."""
+    if not settings["network"]:
+        return {}
+    interface = {"network": settings["network"]}
+    if settings["subnetwork"]:
+        interface |= {"subnetwork": settings["subnetwork"], "noExternalIpAddress": True}
+    return {"network": {"networkInterfaces": [interface]}}
 
 
 def _retries(spec: JobSpec) -> dict[str, Any]:

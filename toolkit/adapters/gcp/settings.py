@@ -20,6 +20,8 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 _TOPIC = re.compile(r"projects/[a-z][a-z0-9-]{4,28}[a-z0-9]/topics/[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
 _ACCOUNT = re.compile(r"[a-z0-9-]{1,63}@[a-z0-9.-]+\.gserviceaccount\.com")
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}")
+_NETWORK = re.compile(r"projects/[a-z][a-z0-9-]{4,28}[a-z0-9]/global/networks/[a-z][a-z0-9-]{0,62}")
+_SUBNETWORK = re.compile(r"projects/[a-z][a-z0-9-]{4,28}[a-z0-9]/regions/[a-z0-9-]+/subnetworks/[a-z][a-z0-9-]{0,62}")
 _KIND = re.compile(r"[a-z][a-z0-9-]{1,62}")
 _URL = re.compile(r"https?://[^\s/?#@]+/?")
 
@@ -57,6 +59,10 @@ class GcpSettings(BaseModel):
         "", description="the kind of GPU that Batch gives to jobs that ask for any: nvidia-l4, ..."
     )
     machine_type: str = Field("", description="machines of Batch, like g2-standard-8; default: Batch chooses")
+    network: str = Field("", description="the VPC network of Batch's machines; default: the project's default network")
+    subnetwork: str = Field(
+        "", description="their subnetwork, with Private Google Access: there they get no public address"
+    )
     image: str = Field("", description="image of jobs and functions; default: what `toolkit image push` made")
 
     @model_validator(mode="before")
@@ -134,6 +140,17 @@ class GcpSettings(BaseModel):
     def _a_repository(cls, value: str) -> str:
         if value and not _REPOSITORY.fullmatch(value):
             raise ValueError(f"{value!r} is not a repository: write owner/name")
+        return value
+
+    @field_validator("network", "subnetwork")
+    @classmethod
+    def _a_network(cls, value: str, info: ValidationInfo) -> str:
+        inner = info.field_name == "subnetwork"
+        pattern, where = (_SUBNETWORK, "regions/R/subnetworks/S") if inner else (_NETWORK, "global/networks/N")
+        if value and not pattern.fullmatch(value):
+            raise ValueError(f"{value!r}: write a {info.field_name} in full, projects/P/{where}")
+        if inner and value and not info.data.get("network"):
+            raise ValueError("a subnetwork needs its network too")
         return value
 
     @field_validator("accelerator", "machine_type")

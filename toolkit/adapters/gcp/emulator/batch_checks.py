@@ -17,6 +17,8 @@ _IMAGE = re.compile(r"[a-z0-9.-]+(:\d+)?/[a-z0-9._/-]+(:[A-Za-z0-9_.-]+)?(@sha25
 _MACHINE = re.compile(r"[a-z][a-z0-9]*-[a-z0-9-]+")
 _LONGEST = 14 * 86_400
 _TASKS = 10_000
+_NETWORK = re.compile(r"(projects/[a-z0-9-]+/)?global/networks/[a-z0-9-]+")
+_SUBNETWORK = re.compile(r"(projects/[a-z0-9-]+/)?regions/[a-z0-9-]+/subnetworks/[a-z0-9-]+")
 STANDARD, SPOT = 1, 2
 CLOUD_LOGGING = 1
 
@@ -72,6 +74,9 @@ def _machine(policy: Any) -> None:
         raise invalid(f"service account {policy.service_account.email!r} does not exist", f"{where}.service_account")
     if len(policy.instances) != 1:
         raise invalid(f"{where}.instances: exactly one is supported", f"{where}.instances")
+    for one in policy.network.network_interfaces:
+        if not _NETWORK.fullmatch(one.network) or (one.subnetwork and not _SUBNETWORK.fullmatch(one.subnetwork)):
+            raise invalid(f"{where}.network: not a URL of a network and its subnetwork", f"{where}.network")
     machine = policy.instances[0].policy
     if machine.provisioning_model not in {STANDARD, SPOT}:
         raise invalid(f"{where}: provisioning model STANDARD or SPOT", f"{where}.instances.policy.provisioning_model")
