@@ -16,6 +16,7 @@ from tests.adapters.gcp import google
 from toolkit.adapters.gcp import batch_request, batch_task, batch_words
 from toolkit.adapters.gcp.batch_jobs import HOST, BatchJobs
 from toolkit.adapters.gcp.client import Api
+from toolkit.adapters.gcp.doctor import check
 from toolkit.adapters.gcp.grants import BATCH_POWERS, POWERS, Site, powers, roles
 from toolkit.adapters.gcp.jobs import RunJobs, open_jobs
 from toolkit.adapters.gcp.names import Names
@@ -25,6 +26,7 @@ from toolkit.adapters.gcp.settings import GcpSettings
 from toolkit.domain.errors import ConfigError, NotFound, PermissionDenied, Unsupported
 from toolkit.domain.specs import JOB_FINAL, JobSpec, JobStatus
 from toolkit.ports import Settings
+from toolkit.ports.checks import Asked
 from toolkit.ports.jobs import Jobs
 from toolkit.testing.jobs import probe
 
@@ -386,6 +388,7 @@ def test_everybody_does_by_batch_what_they_have_to_and_no_grant_is_spare() -> No
         list(jobs.logs(failing, follow=True))
         assert ended(jobs, failing).exit_code == 3
         jobs.delete(failing)
+        assert [one for one in check(Asked(found, "prod", frozenset({"jobs"}))) if not one.ok] == []
     with acting("drift-check"):
         assert open_jobs(found).submit(probe("exit=0", tags={"step": "retrain"})).name
         with pytest.raises(PermissionDenied, match="actAs"):
@@ -400,3 +403,13 @@ def test_everybody_does_by_batch_what_they_have_to_and_no_grant_is_spare() -> No
     assert set(BATCH_POWERS["batch"].permissions) <= seen
     # The machine's own: what it tells Batch and the log is not asked for here.
     assert set(BATCH_POWERS["report"].permissions) == {"batch.states.report", "logging.logEntries.create"}
+
+
+@pytest.mark.slow
+def test_doctor_says_what_is_missing_where_batch_was_asked_for_later() -> None:
+    found = google.prepared()
+    with google.acting(Names(found["stem"]).account("deployer", "emulated-project")):
+        checks = {one.name: one for one in check(Asked({**found, "batch": "needed"}, "prod", frozenset({"jobs"})))}
+    assert not checks["gcp permissions"].ok
+    for permission in BATCH_POWERS["batch"].permissions:
+        assert permission in checks["gcp permissions"].said

@@ -56,5 +56,8 @@ class EitherJobs:
         first, second = (self._batch, self._run) if self._always else (self._run, self._batch)
         try:
             return first, first.status(job_id)
-        except NotFound:
-            return second, second.status(job_id)
+        except NotFound as error:
+            try:
+                return second, second.status(job_id)
+            except NotFound:
+                raise error from error.__cause__  # one place is enough to name
