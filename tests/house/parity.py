@@ -15,7 +15,7 @@ SERVERS: dict[str, dict[str, tuple[str, ...]]] = {
         "SeaweedFS": ("store",),
     },
     "gcp": {"fake-gcs-server, emulator": ()},
-    "azure": {"Azurite, emulator": ()},
+    "azure": {"Azurite, emulator": (), "Azure Functions": ("functions",)},
     "libcloud": {"a folder": (), "S3 on moto": ("store",), "Azurite": ("store",)},
 }
 PORTS = {claim.partition(".")[0] for claim in PROMISES}  # those that promise something; `watches` belongs to `store`

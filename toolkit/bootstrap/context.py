@@ -119,8 +119,12 @@ def _binding(name: str, config: Any, where: dict[str, Any], source: files.Source
 
 
 def _declared(bindings: Mapping[str, Binding], python: str) -> _Declared:
-    """Every provider's own word of itself, changed for one that is played on this machine."""
+    """Every provider's own word of itself, changed for ways that the settings choose and for one that is played on this
+    machine. Of a provider that offers several ports with settings of their own, its functions' are those that count."""
     declared = _Declared()
+    for _, binding in sorted(bindings.items(), key=lambda pair: pair[0] == "functions"):
+        if providers.provider(binding.provider).ways:
+            declared[binding.provider] = providers.provider(binding.provider).chosen(binding.settings)
     if not any(binding.settings.get("emulator") for binding in bindings.values()):
         return declared
     from toolkit.bootstrap import emulators
@@ -128,7 +132,7 @@ def _declared(bindings: Mapping[str, Binding], python: str) -> _Declared:
     for binding in bindings.values():
         provider = providers.provider(binding.provider)
         if emulator := emulators.find(provider, binding.settings):
-            declared[provider.name] = emulators.played(provider, emulator, python)
+            declared[provider.name] = emulators.played(declared[provider.name], emulator, python)
     return declared
 
 

@@ -25,6 +25,7 @@ PROMISES: dict[str, str] = {
     "functions.http": "a deployed function answers HTTP at a URL",
     "functions.event": "a function can be called with an event",
     "functions.versions": "each deploy publishes an immutable version; routing between them is one call",
+    "functions.beside": "a version that does not serve can be called by its name, beside the one that does",
     "functions.weights": "traffic splits between versions by weight",
     "functions.timeout": "a call past its time ends in an error, and the next call is served",
     "functions.memory": "a call past its memory ends in an error, and the next call is served",

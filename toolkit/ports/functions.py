@@ -31,7 +31,8 @@ class Functions(Protocol):
 
     def request(self, name: str, request: HttpRequest, *, version: str = "") -> HttpResponse:
         """Call it over HTTP as a client with the caller's identity would (auth is added here). `version` bypasses the
-        weights. A failing function is a response with its status (5xx), not an exception. NotFound."""
+        weights (Unsupported where only what serves can be called). A failing function is a response with its status
+        (5xx), not an exception. NotFound."""
         ...
 
     def event(self, name: str, event: dict[str, Any], *, wait: bool = True) -> Any:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ class Provider:
     # counted (least privilege: the bucket also holds the training data), `serve.model = "bucket"` is refused.
     live_models: bool = False
     job_image: str = ""  # "module:function", `(settings) -> reference`: the image that its jobs run, if they run one
+    # "module:function", `(provider, settings) -> Provider`: where settings choose between ways of doing things that do
+    # not offer the same, the provider as these settings have it
+    ways: str = ""
     function_python: str = "3.13"  # runtime of bundles; "host": the interpreter that runs the toolkit
 
     def permits(self, kind: str, verb: str) -> tuple[str, ...]:
@@ -50,6 +54,14 @@ class Provider:
             return ()
         module, _, attribute = self.permissions.partition(":")
         found: tuple[str, ...] = getattr(import_module(module), attribute)(kind, verb)
+        return found
+
+    def chosen(self, settings: Mapping[str, Any]) -> Provider:
+        """The provider as its settings have it."""
+        if not self.ways:
+            return self
+        module, _, attribute = self.ways.partition(":")
+        found: Provider = getattr(import_module(module), attribute)(self, settings)
         return found
 
     def offers(self, claim: str) -> bool:

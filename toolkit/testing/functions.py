@@ -250,7 +250,7 @@ class FunctionsSuite(Suite):
         assert (state.weights, state.state) == ({}, "pending")
         assert len(set(state.spec_digests.values())) == 2
 
-    @claims("functions.versions", "functions.http")
+    @claims("functions.versions", "functions.beside", "functions.http")
     def test_a_route_holds_for_the_next_call_and_a_version_can_be_named(
         self, functions: Functions, deploy: Deploy
     ) -> None:

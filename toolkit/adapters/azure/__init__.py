@@ -1,7 +1,8 @@
 """Azure: Blob Storage as the bucket, Container Apps, Key Vault, Event Grid, Log Analytics.
 
 Functions, jobs and schedules are Container Apps: one service with revisions, weights and one lasting URL, jobs that
-scale to nothing, and who calls is known to Entra. (Azure Functions has neither weights nor two versions at once.)
+scale to nothing, and who calls is known to Entra. With `functions = "functions"` they are Azure Functions on Flex
+Consumption (`sites`), which has neither weights nor two versions at once: `ways` takes away what it does not offer.
 
 The container is reached by azure-storage-blob, all else by azure-core and REST. Credentials are those that
 DefaultAzureCredential finds (`az login`, a workload's federated ones, a managed identity's).
@@ -30,7 +31,8 @@ PROVIDER = Provider(
     claims=frozenset(
         {
             "store.read", "store.write", "store.create", "store.swap", "store.files", "store.uri",
-            "functions.http", "functions.event", "functions.versions", "functions.weights", "functions.timeout",
+            "functions.http", "functions.event", "functions.versions", "functions.beside", "functions.weights",
+            "functions.timeout",
             "functions.memory", "functions.logs",
             "jobs.run", "jobs.cancel", "jobs.timeout", "jobs.memory", "jobs.retry", "jobs.array", "schedules.fire",
             "secrets.store", "alerts.publish", "metrics.record",
@@ -42,6 +44,7 @@ PROVIDER = Provider(
     checks="toolkit.adapters.azure.doctor:check",
     events="toolkit.adapters.azure.events:new_data",
     emulators={"azure": "toolkit.adapters.azure.emulators:azure"},
+    ways="toolkit.adapters.azure.functions:chosen",
     job_image="toolkit.adapters.azure.jobs:image",
     # Container Apps' own are time and memory; the others are ours, where it writes none down.
     limits={

@@ -1,7 +1,8 @@
 """What containers printed, read back from Log Analytics in time order, on from a cursor.
 
-An environment sends it to the workspace's table ContainerAppConsoleLogs_CL, where it can be read some seconds to
-minutes later. A cursor is a line's time and how many lines of that very time there were up to it.
+An environment sends it to the workspace's table ContainerAppConsoleLogs_CL, a function app to FunctionAppLogs, where
+it can be read some seconds to minutes later. A cursor is a line's time and how many lines of that very time there were
+up to it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,14 +22,35 @@ from toolkit.ports import Settings
 
 HOST = "api.loganalytics.io"
 PAGE = 5000
-TABLE = "ContainerAppConsoleLogs_CL"
-COLUMNS = ("_timestamp_d", "Log_s", "RevisionName_s", "ContainerGroupName_s")
 _CURSOR = re.compile(r"(\d+\.\d{1,9})~(\d+)")
 Row = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Table:
+    """Where lines are: the columns of their time and text come first. `clock`: the time is a datetime, no number."""
+
+    name: str
+    columns: tuple[str, ...]
+    clock: bool = False
+
+    def since(self, seconds: float) -> str:
+        """A condition."""
+        moment = f"datetime({times.text(datetime.fromtimestamp(seconds, UTC))})" if self.clock else f"{seconds:.9f}"
+        return f"{self.columns[0]} >= {moment}"
+
+    def stamp(self, row: Row) -> float:
+        found = row[self.columns[0]]
+        return times.parse(found).timestamp() if self.clock else float(found)
+
+
+CONTAINERS = Table("ContainerAppConsoleLogs_CL", ("_timestamp_d", "Log_s", "RevisionName_s", "ContainerGroupName_s"))
+FUNCTIONS = Table("FunctionAppLogs", ("TimeGenerated", "Message", "AppName", "HostInstanceId"), clock=True)
+
+
 class Console:
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, table: Table = CONTAINERS) -> None:
+        self._table = table
         self._workspace = settings["workspace"]
         self._api = Api(HOST, "", settings["services_endpoint"])
         self._poll = 0.1 if settings["services_endpoint"] else 5.0
@@ -38,8 +61,9 @@ class Console:
             raise ConfigError("no workspace is set on azure", hint='workspace = "..." in [targets.<t>.azure]')
         skipped = 0
         while True:
-            conditions = " and ".join([*wanted, f"_timestamp_d >= {since:.9f}"])
-            query = f"{TABLE} | where {conditions} | order by _timestamp_d asc | project {', '.join(COLUMNS)}"
+            conditions = " and ".join([*wanted, self._table.since(since)])
+            order, columns = self._table.columns[0], ", ".join(self._table.columns)
+            query = f"{self._table.name} | where {conditions} | order by {order} asc | project {columns}"
             body = {"query": f"{query} | take {PAGE}"}
             path = f"/v1/workspaces/{self._workspace}/query"
             found = again(lambda body=body, path=path: self._api.call("read the log", "POST", path, body), passes)  # type: ignore[misc]
@@ -49,8 +73,8 @@ class Console:
             yield from page[skipped:]
             if len(page) < PAGE:
                 return
-            since = page[-1]["_timestamp_d"]
-            skipped = sum(row["_timestamp_d"] == since for row in page)
+            since = self._table.stamp(page[-1])
+            skipped = sum(self._table.stamp(row) == since for row in page)
 
     def lines(
         self, wanted: Sequence[str], source: Callable[[Row], str], after: str = "", since: str = ""
@@ -60,13 +84,13 @@ class Console:
         begin = max(seen, times.parse(since).timestamp() if since else 0.0)
         same, count = 0.0, 0
         for row in self.rows(wanted, begin):
-            stamp = row["_timestamp_d"]
+            stamp = self._table.stamp(row)
             same, count = (stamp, count + 1) if stamp == same else (stamp, 1)
             if stamp == seen and count <= number:
                 continue
             yield LogLine(
                 time=times.text(datetime.fromtimestamp(stamp, UTC)),
-                text=str(row["Log_s"]),
+                text=str(row[self._table.columns[1]]),
                 source=source(row),
                 cursor=f"{stamp:.9f}~{count}",
             )

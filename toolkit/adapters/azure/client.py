@@ -31,6 +31,7 @@ AUDIENCES = {  # of a token, by the service's host or the end of it
     "ingest.monitor.azure.com": "https://monitor.azure.com",
     "api.loganalytics.io": "https://api.loganalytics.io",
     "blob.core.windows.net": "https://storage.azure.com",
+    "scm.azurewebsites.net": "https://management.azure.com",
 }
 LOOPBACK = ("http://127.0.0.1:", "http://localhost:")
 emulated: set[str] = set()  # addresses of emulators: they get the fixed token, never the user's

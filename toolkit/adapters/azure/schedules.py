@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from toolkit.adapters.azure import arm_delivery
+from toolkit.adapters.azure import arm_delivery, functions
 from toolkit.adapters.azure import names as called
 from toolkit.adapters.azure.arm_apps import APPS, JOBS, Apps
 from toolkit.adapters.azure.containerapps_body import host
@@ -71,6 +71,8 @@ class ContainerAppSchedules:
             self._apps.delete(f"delete schedule {name}", self._path(name))
 
     def _url(self, function: str) -> str:
+        if self._apps.settings.get("functions") == functions.FUNCTIONS:
+            return functions.url(self._apps.settings, function)
         try:
             body = self._apps.get(f"look at function {function}", self._apps.arm.path(APPS, called.app(function)))
         except NotFound as error:

@@ -54,6 +54,9 @@ class AzureSettings(BaseModel):
     ingestion: str = Field("", description="where metrics are sent: the data collection rule's logs ingestion endpoint")
     rule: str = Field("", description="the immutable id of that data collection rule (dcr-...)")
     identities: dict[str, str] = Field({}, description="user-assigned identities of other names: inference, job, ...")
+    functions: Literal["containerapps", "functions"] = Field(
+        "containerapps", description="what functions are: container apps, or Azure Functions on Flex Consumption"
+    )
     environment: str = Field("", description="the Container Apps environment; default: worked out from the stem")
     audience: str = Field("", description="application id URI that callers of functions ask tokens for (api://...)")
     tenant: str = Field("", description="the id of the Entra tenant whose tokens functions take")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from toolkit.adapters.azure import functions
 from toolkit.adapters.azure import names as called
 from toolkit.adapters.azure.arm_apps import APPS, Apps
 from toolkit.adapters.azure.containerapps_body import host
@@ -79,6 +80,8 @@ class GridWatches:
         }
 
     def _url(self, function: str) -> str:
+        if self._apps.settings.get("functions") == functions.FUNCTIONS:
+            return functions.url(self._apps.settings, function)
         try:
             body = self._apps.get(f"look at function {function}", self._apps.arm.path(APPS, called.app(function)))
         except NotFound as error:

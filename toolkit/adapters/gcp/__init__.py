@@ -36,7 +36,8 @@ PROVIDER = Provider(
         {
             "store.read", "store.write", "store.create", "store.swap", "store.files", "store.uri",
             "jobs.run", "jobs.cancel", "jobs.timeout", "jobs.memory", "jobs.retry", "jobs.array",
-            "functions.http", "functions.event", "functions.versions", "functions.weights", "functions.timeout",
+            "functions.http", "functions.event", "functions.versions", "functions.beside", "functions.weights",
+            "functions.timeout",
             "functions.memory", "functions.logs",
             "schedules.fire", "secrets.store", "alerts.publish", "metrics.record",
         }

@@ -23,7 +23,8 @@ PROVIDER = Provider(
         {
             "store.read", "store.write", "store.create", "store.swap", "store.files",
             "jobs.run", "jobs.cancel", "jobs.timeout", "jobs.memory", "jobs.retry", "jobs.array",
-            "functions.http", "functions.event", "functions.versions", "functions.weights", "functions.timeout",
+            "functions.http", "functions.event", "functions.versions", "functions.beside", "functions.weights",
+            "functions.timeout",
             "functions.logs", "schedules.fire", "secrets.store", "alerts.publish", "metrics.record",
         }
     ),

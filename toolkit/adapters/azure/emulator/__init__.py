@@ -15,8 +15,9 @@
     resources                                                  what an operator makes: kept and shown
     containerapps, containerapps_checks, containerapps_front   environments, apps with revisions, Easy Auth before them
     jobs, jobs_beats                                           executions that run, schedules that fire
+    sites, sites_checks, sites_worker                          function apps: one deploy, what runs the package
     arm_rules, arm_room, operations                            their methods, what they share, long-running operations
-    arm_console                                                what containers printed, as Log Analytics keeps it
+    arm_console                                                what all of them printed, as Log Analytics keeps it
 
 Decisions. Whatever the packaged models do not know is refused, and so is what they only give (read-only fields) or do
 not find (required ones). Every API wants a token that was given out here, for that API. A long-running operation is not

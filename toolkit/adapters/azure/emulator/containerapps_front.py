@@ -6,10 +6,12 @@ import base64
 import json
 import random
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from toolkit.adapters.azure.emulator.containerapps import DOMAIN, ContainerApps, Kept
 from toolkit.adapters.azure.emulator.identity import Identity
-from toolkit.execution.http_messages import Request, Response
+from toolkit.execution.http_messages import Headers, Request, Response
 
 PATH = re.compile(rf"/([a-z0-9-]+)\.([a-z0-9-]+)\.([a-z0-9]+)\.{re.escape(DOMAIN)}(/.*)?")
 _TEXT = (("content-type", "text/html"),)
@@ -33,37 +35,43 @@ class Front:
         instances = self._apps.instances(name, revision) if revision else None
         if kept is None or instances is None:
             return Response(404, _TEXT, b"<h1>Error 404</h1>This Container App is stopped or does not exist.")
-        who, refused = self._admitted(request, guard or {})
+        who, refused = admitted(self._identity, request, guard or {})
         if refused:
             return refused
         query = f"?{request.query}" if request.query else ""
-        headers = request.headers
-        if (guard or {}).get("platform", {}).get("enabled"):
-            headers = tuple(pair for pair in headers if not pair[0].startswith(_OURS))
-            if who:
-                told = base64.b64encode(json.dumps({"auth_typ": "aad", "oid": who}).encode()).decode()
-                headers += (("x-ms-client-principal", told), ("x-ms-client-principal-id", who))
+        headers = known(request.headers, who, guard or {})
         return instances.call(Request(request.method, f"{found[4] or '/'}{query}", headers, request.body, request.peer))
 
-    def _admitted(self, request: Request, guard: dict[str, dict[str, object]]) -> tuple[str, Response | None]:
-        """Who asks, and the refusal if there is one."""
-        if not guard.get("platform", {}).get("enabled"):
-            return "", None
-        kind, _, token = request.header("authorization").partition(" ")
-        directory: dict[str, dict[str, object]] = guard.get("identityProviders", {}).get("azureActiveDirectory", {})  # type: ignore[assignment]
-        audiences = directory.get("validation", {}).get("allowedAudiences") or []
-        assert isinstance(audiences, list)
-        who = ""
-        if kind.lower() == "bearer":
-            who = next(filter(None, (self._identity.principal(token, str(one)) for one in audiences)), "")
-        if who:
-            return who, None
-        if token and kind.lower() == "bearer":
-            return "", Response(401, (("www-authenticate", 'Bearer error="invalid_token"'),), b"")
-        action = guard.get("globalValidation", {}).get("unauthenticatedClientAction")
-        if action == "AllowAnonymous":
-            return "", None
-        return "", Response(403 if action == "Return403" else 401, (("www-authenticate", "Bearer"),), b"")
+
+def admitted(identity: Identity, request: Request, guard: Mapping[str, Any]) -> tuple[str, Response | None]:
+    """Easy Auth, before a container app or a function app: who asks, and the refusal if there is one."""
+    if not guard.get("platform", {}).get("enabled"):
+        return "", None
+    kind, _, token = request.header("authorization").partition(" ")
+    directory = guard.get("identityProviders", {}).get("azureActiveDirectory", {})
+    audiences = directory.get("validation", {}).get("allowedAudiences") or []
+    who = ""
+    if kind.lower() == "bearer":
+        who = next(filter(None, (identity.principal(token, str(one)) for one in audiences)), "")
+    if who:
+        return who, None
+    if token and kind.lower() == "bearer":
+        return "", Response(401, (("www-authenticate", 'Bearer error="invalid_token"'),), b"")
+    action = guard.get("globalValidation", {}).get("unauthenticatedClientAction")
+    if action == "AllowAnonymous":
+        return "", None
+    return "", Response(403 if action == "Return403" else 401, (("www-authenticate", "Bearer"),), b"")
+
+
+def known(headers: Headers, who: str, guard: Mapping[str, Any]) -> Headers:
+    """What comes through: who asks is said by the platform alone."""
+    if not guard.get("platform", {}).get("enabled"):
+        return headers
+    kept = tuple(pair for pair in headers if not pair[0].startswith(_OURS))
+    if not who:
+        return kept
+    told = base64.b64encode(json.dumps({"auth_typ": "aad", "oid": who}).encode()).decode()
+    return (*kept, ("x-ms-client-principal", told), ("x-ms-client-principal-id", who))
 
 
 def _choose(kept: Kept, revision: str) -> str:

@@ -9,4 +9,4 @@ from toolkit.adapters.azure.emulator.site import Site
 
 def methods(site: Site) -> tuple[Method, ...]:
     own = (*site.resources.methods(), *site.vaults.methods(), *site.grid.methods(), *site.workspace.methods())
-    return (*own, *arm_rules.methods(site))
+    return (*own, *site.sites.methods(), *arm_rules.methods(site))

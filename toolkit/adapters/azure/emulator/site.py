@@ -12,6 +12,7 @@ from toolkit.adapters.azure.emulator.identity import PATH, Identity
 from toolkit.adapters.azure.emulator.jobs import Jobs
 from toolkit.adapters.azure.emulator.log_analytics import Workspace
 from toolkit.adapters.azure.emulator.resources import Resources
+from toolkit.adapters.azure.emulator.sites import Sites
 from toolkit.adapters.azure.emulator.vault import Vaults
 from toolkit.execution.http_messages import Request, Response
 from toolkit.execution.reaper import Reaper
@@ -29,16 +30,18 @@ class Site:
         self.workspace = Workspace(self.console)
         self.apps = ContainerApps(address, home, reaper, identity, self.console)
         self.jobs = Jobs(address, home, reaper, identity, self.apps, self.console)
+        self.sites = Sites(address, home, reaper, identity, self.console)
         self._front = Front(self.apps, identity)
 
     def answer(self, request: Request) -> Response | None:
         """Of what is no API: managed identities' endpoint, a function's URL. None where nothing of ours is meant."""
         if request.path == PATH:
             return self.identity.endpoint(request)
-        return self.jobs.clock(request) or self._front(request)
+        return self.jobs.clock(request) or self._front(request) or self.sites(request)
 
     def close(self) -> None:
         """What runs is ended."""
         self.grid.close()
         self.jobs.close()
         self.apps.close()
+        self.sites.close()

@@ -1,0 +1,38 @@
+"""Azure Functions: what it does not have is not claimed, and refused."""
+
+import platform
+from typing import ClassVar
+
+import pytest
+
+from tests.adapters.azure import site
+from toolkit.adapters.azure import PROVIDER
+from toolkit.adapters.azure.functions import open_functions
+from toolkit.adapters.azure.sites import SiteFunctions
+from toolkit.adapters.azure.store import open_store
+from toolkit.ports import Settings
+from toolkit.ports.functions import Functions
+from toolkit.testing.functions import FunctionsSuite, PutBundle, bundle_into
+
+_FITS: type[Functions] = SiteFunctions
+HERE = "python" + ".".join(platform.python_version_tuple()[:2])
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    return site.make(functions="functions")
+
+
+@pytest.mark.slow
+class TestAzureSites(FunctionsSuite):
+    provider = PROVIDER.chosen({"functions": "functions"})
+    server = "Azure Functions"
+    fields: ClassVar = {"runtime": HERE}
+
+    @pytest.fixture
+    def functions(self, settings: Settings) -> Functions:
+        return open_functions(settings)
+
+    @pytest.fixture
+    def put_bundle(self, settings: Settings) -> PutBundle:
+        return bundle_into(open_store(settings))

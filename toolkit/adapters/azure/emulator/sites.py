@@ -1,0 +1,344 @@
+"""Azure Functions on Flex Consumption: plans, function apps, one deploy, and the worker that runs a package.
+
+A package is what runs, from its own folder, by `sites_worker`. A deploy is taken at once and through after two looks;
+the instances of the package before end with it. The host's front is here too: Easy Auth, as before container apps.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+import shutil
+import tempfile
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import uuid4
+
+from toolkit.adapters.azure.emulator import containerapps_checks, shapes
+from toolkit.adapters.azure.emulator import sites_checks as checks
+from toolkit.adapters.azure.emulator.arm_console import FUNCTIONS, ConsoleLogs
+from toolkit.adapters.azure.emulator.arm_room import GROUP, id_of, listed
+from toolkit.adapters.azure.emulator.containerapps import principal
+from toolkit.adapters.azure.emulator.containerapps_front import admitted, known
+from toolkit.adapters.azure.emulator.identity import Identity
+from toolkit.adapters.azure.emulator.operations import HOST, POLLS, RESULT, Operations
+from toolkit.adapters.azure.emulator.refused import Refused, conflict, missing
+from toolkit.adapters.azure.emulator.rest import Call, Handler, Method, Reply
+from toolkit.execution.container.instances import Instances, Shape
+from toolkit.execution.container.running import Container
+from toolkit.execution.host import bundles
+from toolkit.execution.http_messages import Request, Response
+from toolkit.execution.reaper import Reaper
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VERSION = "2025-05-01"
+PROVIDER = "Microsoft.Web"
+SITES, PLANS = f"{PROVIDER}/sites", f"{PROVIDER}/serverfarms"
+TAGS = "providers/Microsoft.Resources/tags/default"
+TAGGED = shapes.Shape(  # no SDK of those that are here has the Tags API
+    {
+        "operation": shapes.Field(Literal["Merge", "Replace", "Delete"], required=True),
+        "properties": shapes.Field(shapes.Shape({"tags": shapes.Field(dict[str, str])}), required=True),
+    }
+)
+DOMAIN = "azurewebsites.net"
+PATH = re.compile(rf"/([A-Za-z0-9-]+)\.{re.escape(DOMAIN)}(/.*)?")
+WORKER = "toolkit.adapters.azure.emulator.sites_worker"
+SECONDS = 230.0
+NO_LIMIT = 1000
+UNPACKED = 1024**3
+PENDING, FAILED, SUCCESS = 0, 3, 4
+
+
+@dataclass
+class Kept:
+    """`package` is the folder of what serves; `deployments`: id -> [state, why, looks]."""
+
+    desired: dict[str, Any]
+    guard: dict[str, Any] = field(default_factory=dict)
+    package: Path | None = None
+    deployments: dict[str, list[Any]] = field(default_factory=dict)
+    uploaded: dict[str, bytes] = field(default_factory=dict)
+    instances: Instances | None = None
+
+
+class Sites:
+    def __init__(self, address: str, home: Path, reaper: Reaper, identity: Identity, log: ConsoleLogs) -> None:
+        self._home, self._reaper, self._identity, self._log = home, reaper, identity, log
+        self._lock = threading.RLock()
+        self._operations = Operations(PROVIDER, VERSION, self._lock)
+        self._plans: dict[str, dict[str, Any]] = {}
+        self._kept: dict[str, Kept] = {}
+
+    def methods(self) -> tuple[Method, ...]:
+        from azure.mgmt.web import models
+
+        site, plan = f"{SITES}/{{site}}", f"{PLANS}/{{plan}}"
+        guard = f"{site}/config/authsettingsV2"
+        scm, publish = f"{{site}}.scm.{DOMAIN}", "/api/publish"
+        return (
+            Method("GET", HOST, RESULT.replace("{provider}", PROVIDER), self._operations.result, versions=(VERSION,)),
+            _arm("PUT", plan, self.put_plan, models.AppServicePlan),
+            _arm("GET", plan, self.get_plan),
+            _arm("DELETE", plan, self.delete_plan),
+            _arm("PUT", site, self.put, models.Site),
+            Method("PATCH", HOST, f"{GROUP}/providers/{site}/{TAGS}", self.tag, TAGGED, versions=("2024-07-01",)),
+            _arm("GET", site, self.get),
+            _arm("GET", SITES, self.list, query=("$skiptoken",)),
+            _arm("DELETE", site, self.delete),
+            _arm("PUT", guard, self.put_guard, models.SiteAuthSettingsV2),
+            _arm("GET", guard, self.get_guard),
+            Method("POST", scm, publish, self.publish, bytes, query=("!RemoteBuild", "Deployer")),
+            Method("GET", scm, "/api/deployments/{deployment}", self.deployment),
+        )
+
+    # Plans
+
+    def put_plan(self, call: Call) -> Reply:
+        checks.plan(call.body, call.path["plan"])
+        name = id_of(call, PLANS, call.path["plan"])
+        made = {**copy.deepcopy(call.body), "id": name, "name": call.path["plan"], "type": PLANS}
+        made["properties"] |= {"provisioningState": "Succeeded", "status": "Ready"}
+        with self._lock:
+            self._plans[name.lower()] = made
+        return Reply(made)
+
+    def get_plan(self, call: Call) -> Reply:
+        with self._lock:
+            found = self._plans.get(id_of(call, PLANS, call.path["plan"]).lower())
+        if found is None:
+            raise missing(f"{PLANS}/{call.path['plan']}")
+        return Reply(found)
+
+    def delete_plan(self, call: Call) -> Reply:
+        name = id_of(call, PLANS, call.path["plan"]).lower()
+        with self._lock:
+            self._operations.settle()
+            if any(kept.desired["properties"]["serverFarmId"].lower() == name for kept in self._kept.values()):
+                raise conflict("Server farm cannot be deleted because it has web app(s) assigned to it.")
+            return Reply(None, 200 if self._plans.pop(name, None) else 204)
+
+    # Apps
+
+    def put(self, call: Call) -> Reply:
+        name = call.path["site"]
+        with self._lock:
+            self._settled(name)
+            there = self._kept.get(name)
+            body = {**copy.deepcopy(call.body), "id": id_of(call, SITES, name), "name": name, "type": SITES}
+            return self._change(call, name, there or Kept(body), body)
+
+    def tag(self, call: Call) -> Reply:
+        given, tags = call.body["operation"], dict(call.body["properties"].get("tags") or {})
+        with self._lock:
+            kept = self._find(call)
+            before = kept.desired.get("tags") or {}
+            if given == "Delete":
+                tags = {name: value for name, value in before.items() if name not in tags}
+            kept_tags = {**before, **tags} if given == "Merge" else tags
+            containerapps_checks.tags(kept_tags)
+            kept.desired["tags"] = kept_tags
+            return Reply({"id": f"{kept.desired['id']}/{TAGS}", "name": "default", "properties": {"tags": kept_tags}})
+
+    def get(self, call: Call) -> Reply:
+        with self._lock:
+            self._operations.settle()
+            return Reply(_shown(self._find(call)))
+
+    def list(self, call: Call) -> Reply:
+        begin = id_of(call, SITES, "")
+        with self._lock:
+            self._operations.settle()
+            found = [_shown(self._kept[name]) for name in sorted(self._kept)]
+        return listed((one for one in found if one["id"].startswith(begin)), call)
+
+    def delete(self, call: Call) -> Reply:
+        name = call.path["site"]
+        with self._lock:
+            self._settled(name)
+            if name not in self._kept:
+                return Reply(None, 204)
+            kept = self._kept.pop(name)
+            self._log.forget("AppName", name, FUNCTIONS)
+            self._end(kept, kept.package)
+        return Reply(None, 200)
+
+    def put_guard(self, call: Call) -> Reply:
+        checks.guard(call.body)
+        with self._lock:
+            kept = self._find(call)
+            made = {"id": f"{kept.desired['id']}/config/authsettingsV2", "name": "authsettingsV2"}
+            kept.guard = {**copy.deepcopy(call.body), **made, "type": f"{SITES}/config"}
+            return Reply(kept.guard)
+
+    def get_guard(self, call: Call) -> Reply:
+        with self._lock:
+            return Reply(self._find(call).guard)
+
+    def _change(self, call: Call, name: str, kept: Kept, body: dict[str, Any]) -> Reply:
+        checks.site(body, name)
+        plan = str(body["properties"].get("serverFarmId", "")).lower()
+        if plan not in self._plans:
+            raise checks.wrong("serverFarmId", f"Cannot find ServerFarm with name {plan}")
+        if any(other is not kept and other.desired["properties"]["serverFarmId"].lower() == plan
+               for other in self._kept.values()):  # fmt: skip
+            raise conflict("A Flex Consumption plan has one app.")
+        restarts = body["properties"] != kept.desired["properties"]
+        self._kept[name] = kept
+
+        def finish() -> Any:
+            kept.desired = body
+            if restarts:
+                self._end(kept, None)
+            return _shown(kept)
+
+        if kept.desired is body:  # new: it is there while it is being made
+            kept.desired = body
+        return self._operations.begin(call, name, finish, body=_shown(kept), status=202, asynchronous=False)
+
+    def _settled(self, name: str) -> None:
+        self._operations.settle()
+        if self._operations.busy(name):
+            raise conflict(f"Cannot modify this site because another operation is in progress: {name}")
+
+    def _find(self, call: Call) -> Kept:
+        if (kept := self._kept.get(call.path["site"])) is None:
+            raise missing(f"{SITES}/{call.path['site']}")
+        return kept
+
+    # One deploy
+
+    def publish(self, call: Call) -> Reply:
+        if call.header("content-type") != "application/zip":
+            raise Refused(415, "UnsupportedMediaType", "The package is application/zip.")
+        if call.query["RemoteBuild"].lower() != "false":
+            raise checks.wrong("RemoteBuild", "here nothing is built: the package is whole")
+        with self._lock:
+            self._operations.settle()
+            kept = self._find(call)
+            if any(state == PENDING for state, _, _ in kept.deployments.values()):
+                raise conflict("There is a deployment currently in progress.")
+            number = str(uuid4())
+            kept.deployments[number] = [PENDING, "", 0]
+            kept.uploaded[number] = call.body
+        return Reply(number, 202)
+
+    def deployment(self, call: Call) -> Reply:
+        with self._lock:
+            kept = self._find(call)
+            number = call.path["deployment"]
+            if number not in kept.deployments:
+                raise missing(number)
+            told = kept.deployments[number]
+            told[2] += 1
+            if told[0] == PENDING and told[2] >= POLLS:
+                python = kept.desired["properties"]["functionAppConfig"]["runtime"]["version"]
+                data = kept.uploaded.pop(number)
+                told[1] = checks.package(data, python)
+                told[0] = FAILED if told[1] else SUCCESS
+                if not told[1]:
+                    self._through(kept, data)
+            return Reply({"id": number, "status": told[0], "status_text": told[1], "complete": told[0] != PENDING})
+
+    def _through(self, kept: Kept, data: bytes) -> None:
+        self._home.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=self._home, prefix="package-"))
+        (folder / "package.zip").write_bytes(data)
+        bundles.unpack(folder / "package.zip", folder / "wwwroot", UNPACKED)
+        (folder / "package.zip").unlink()
+        self._end(kept, kept.package)
+        kept.package = folder
+
+    # What runs
+
+    def __call__(self, request: Request) -> Response | None:
+        """The answer of an app, None where no app is asked."""
+        found = PATH.fullmatch(request.path)
+        if not found:
+            return None
+        with self._lock:
+            kept = self._kept.get(found[1])
+            guard: Mapping[str, Any] = (kept.guard.get("properties") or {}) if kept else {}
+        if kept is None:
+            return Response(404, (("content-type", "text/html"),), b"404 Web Site not found.")
+        who, refused = admitted(self._identity, request, guard)
+        if refused:
+            return refused
+        if not (instances := self._instances(kept)):
+            return Response(404, (), b"")  # an app without functions
+        query = f"?{request.query}" if request.query else ""
+        path = found[2] or "/"
+        if path.lower().startswith("/admin/"):  # the host's own, which wants the master key
+            return Response(401, (), b"")
+        headers = known(request.headers, who, guard)
+        return instances.call(Request(request.method, f"{path}{query}", headers, request.body, request.peer))
+
+    def _instances(self, kept: Kept) -> Instances | None:
+        with self._lock:
+            if kept.instances is None and kept.package:
+                kept.instances = self._made(kept, kept.package)
+            return kept.instances
+
+    def _made(self, kept: Kept, package: Path) -> Instances:
+        name, properties = kept.desired["name"], kept.desired["properties"]
+        scale = properties["functionAppConfig"]["scaleAndConcurrency"]
+        settings = {one["name"]: one["value"] for one in (properties.get("siteConfig") or {}).get("appSettings") or ()}
+        at_once = ((scale.get("triggers") or {}).get("http") or {}).get("perInstanceConcurrency") or NO_LIMIT
+        most = scale["maximumInstanceCount"]
+        container = Container((WORKER, str(package / "wwwroot")), settings, scale["instanceMemoryMB"])
+        # One instance is given whatever comes, as in Container Apps: its own limit is the application's.
+        shape = Shape(container, at_once if most > 1 else NO_LIMIT, most, SECONDS)
+        instance = uuid4().hex
+
+        def environment(port: int) -> dict[str, str]:
+            return {
+                **self._identity.environment(principal(kept.desired)), "PORT": str(port),
+                "WEBSITE_SITE_NAME": name, "WEBSITE_HOSTNAME": f"{name}.{DOMAIN}", "WEBSITE_INSTANCE_ID": instance,
+                "FUNCTIONS_WORKER_RUNTIME": "python",
+            }  # fmt: skip
+
+        def printed(text: str, time: str) -> None:
+            self._log.told(text, time, name, instance)
+
+        return Instances(shape, self._home, self._reaper, printed, environment)
+
+    def _end(self, kept: Kept, package: Path | None) -> None:
+        """Its instances end, and then `package` goes."""
+        running, kept.instances = kept.instances, None
+
+        def end() -> None:
+            if running:
+                running.close("the app is deployed anew, changed or deleted")
+            if package:
+                bundles.remove(package)
+                shutil.rmtree(package, ignore_errors=True)
+
+        if running or package:
+            threading.Thread(target=end, name="end", daemon=True).start()
+
+    def close(self) -> None:
+        with self._lock:
+            running = [kept.instances for kept in self._kept.values() if kept.instances]
+        closers = [threading.Thread(target=one.close, args=("the emulator ends",), daemon=True) for one in running]
+        for closer in closers:
+            closer.start()
+        for closer in closers:
+            closer.join(15)
+
+
+def _shown(kept: Kept) -> dict[str, Any]:
+    """Without the settings, which only `config/appsettings/list` shows."""
+    found = copy.deepcopy(kept.desired)
+    found["properties"].pop("siteConfig", None)
+    name = found["name"]
+    hosts = [f"{name}.{DOMAIN}", f"{name}.scm.{DOMAIN}"]
+    found["properties"] |= {"state": "Running", "defaultHostName": hosts[0], "enabledHostNames": hosts}
+    return found
+
+
+def _arm(verb: str, path: str, handler: Handler, body: Any = None, **more: Any) -> Method:
+    return Method(verb, HOST, f"{GROUP}/providers/{path}", handler, body, versions=(VERSION,), **more)
