@@ -57,6 +57,9 @@ def test_a_server_is_started_asked_and_ended(echo: tuple[Running, Way]) -> None:
     times, taken = running.two_clients(post("/predict", b"z"), 20)
     assert len(times) >= 20
     assert 0 < max(times) <= taken
+    for _ in range(100):  # counted in hundredths of a second
+        if running.cpu() == 0:
+            running.two_clients(post("/predict", b"z"), 50)
     assert running.cpu() > 0
     pids = tree(running.process.pid)
     running.stop()

@@ -32,7 +32,9 @@ PATHS = (
     "numpy/f2py",
 )
 # of the 420 services that botocore describes in 25 MB, those that a deployed function asks (a test compares)
-SERVICES = ("batch", "cloudwatch", "ecr", "iam", "lambda", "logs", "s3", "scheduler", "secretsmanager", "sns", "sts")
+SERVICES = (
+    "batch", "cloudwatch", "ecr", "iam", "lambda", "logs", "s3", "scheduler", "secretsmanager", "sns", "ssm", "sts",
+)  # fmt: skip
 METADATA = ("METADATA", "entry_points.txt", "licenses", "LICEN[CS]E*", "NOTICE*", "COPYING*", "AUTHORS*")
 
 # part of a layer's key: a changed rule is another layer

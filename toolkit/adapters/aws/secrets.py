@@ -25,7 +25,7 @@ _DELETED = "InvalidRequestException"  # "marked for deletion", and nothing else 
 
 
 def open_secrets(settings: Settings) -> Secrets:
-    region, endpoint, plain = settings["region"], settings["services_endpoint"], tuple(settings["parameters"])
+    region, endpoint, plain = settings["region"], settings["services_endpoint"], tuple(settings.get("parameters", ()))
     secrets = AwsSecrets(settings["secrets"], client("secretsmanager", region, endpoint))
     if not plain:
         return secrets
