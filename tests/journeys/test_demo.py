@@ -56,7 +56,15 @@ def here(tmp_path_factory: pytest.TempPathFactory, module_shell: Shell) -> dict[
 
 @pytest.mark.exhaustive
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("target", ["aws-local", "gcp-local", "azure-local"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "aws-local",
+        "gcp-local",
+        "azure-local",
+        "azure-local --set 'targets.azure-local.azure.functions=\"functions\"'",  # one deploy instead of revisions
+    ],
+)
 def test_on_a_cloud_played_here_it_is_the_same_story_to_the_last_prediction(
     target: str, here: dict[str, Any], tmp_path: Path, shell: Shell
 ) -> None:
