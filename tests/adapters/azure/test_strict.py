@@ -76,7 +76,8 @@ def send(one: dict[str, Any], body: str | None = None, target: str = "", token: 
 
 
 def test_there_is_something_to_spoil(recorded: list[dict[str, Any]]) -> None:
-    assert {one["method"].split(" ")[1].partition(".azure")[0].partition(".io")[0] for one in recorded} == HOSTS
+    hosts = {one["method"].split(" ")[1].partition(".azure")[0].partition(".io")[0] for one in recorded}
+    assert hosts >= HOSTS  # and those that other tests of this process asked before
     assert len(recorded) >= 36
 
 

@@ -62,7 +62,7 @@ def identity(given: Mapping[str, Any] | None, where: str) -> None:
     if given is None:
         return
     held = given.get("userAssignedIdentities") or {}
-    if (given["type"] == "UserAssigned") != bool(held):
+    if (given.get("type") == "UserAssigned") != bool(held):
         raise wrong("identity", "UserAssigned comes with the identities, and only then", where)
     for one, value in held.items():
         if not _IDENTITY.fullmatch(one) or value not in ({}, None):
