@@ -19,7 +19,7 @@ from tests.serving.endpoints import ROW
 from tests.serving.signed import Bucket
 from toolkit.adapters.local.store import open_store
 from toolkit.domain.trust import TrustRoot
-from toolkit.packaging import bundle, cache
+from toolkit.packaging import bundle
 from toolkit.packaging.bundle import BundleSpec
 
 pytestmark = pytest.mark.slow
@@ -84,7 +84,7 @@ print(json.dumps({"found": found, "heard": heard, "statuses": statuses, "pickle"
 def bundled(folder: Path, model_files: dict[str, bytes]) -> Path:
     python = ".".join(platform.python_version_tuple()[:2])
     spec = BundleSpec("inference", python=python, platform="host", providers=("local",), model_files=model_files)
-    built = bundle.build(spec, cache.folder("bundles"))
+    built = bundle.build(spec)
     with zipfile.ZipFile(built.path) as archive:
         archive.extractall(folder)
     return folder

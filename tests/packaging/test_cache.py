@@ -46,6 +46,15 @@ def test_keeps_what_was_used_last(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "b.zip", "z.txt"]
 
 
+def test_what_another_process_is_about_to_read_stays(tmp_path: Path) -> None:
+    now = time.time()
+    for age, name in ((0, "a"), (60, "b"), (cache.IN_USE + 60, "c")):
+        (tmp_path / f"{name}.zip").write_text(name)
+        os.utime(tmp_path / f"{name}.zip", (now - age, now - age))
+    cache.keep_newest(tmp_path, "*.zip", 1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "b.zip"]
+
+
 def test_work_goes_and_so_does_what_was_left_long_ago(own_cache: Path) -> None:
     for name, age in (("left", 100_000), ("busy", 10)):
         (own_cache / "work" / name).mkdir(parents=True)

@@ -29,7 +29,7 @@ from toolkit.lifecycle.compiled import Choice
 from toolkit.lifecycle.lock import exclusively
 from toolkit.lifecycle.naming import endpoint, function_name, releases
 from toolkit.lifecycle.runtime import beside, runtime
-from toolkit.packaging import bundle, cache
+from toolkit.packaging import bundle
 from toolkit.packaging.bundle import Bundle, BundleSpec
 from toolkit.ports.context import Context
 from toolkit.resources import bundle as bundles
@@ -285,7 +285,7 @@ def _model_files(ctx: Context, version: ModelVersion, choice: Choice) -> dict[st
 
 def _build(ctx: Context, name: str, model_files: dict[str, bytes], choice: Choice | None = None) -> Bundle:
     with ctx.report.track(f"bundle {name}"):
-        return bundle.build(_spec(ctx, name, model_files, choice), cache.folder("bundles"))
+        return bundle.build(_spec(ctx, name, model_files, choice))
 
 
 def _spec(ctx: Context, name: str, model_files: dict[str, bytes], choice: Choice | None = None) -> BundleSpec:

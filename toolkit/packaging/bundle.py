@@ -7,6 +7,8 @@ wheel set is slow.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -177,6 +179,8 @@ def _write(function: str, members: list[Member], into: Path) -> tuple[archive.Wr
     path = into / f"{function}-{written.digest[:16]}.zip"
     with cache.disk(f"cannot write the bundle to {into}"):
         into.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(path)  # used last: `keep_newest` goes by it
         if not path.is_file() or path.stat().st_size != written.size:
             with cache.placing(path) as part:
                 archive.write(part, members)

@@ -19,6 +19,8 @@ from platformdirs import user_cache_path
 
 from toolkit.domain.errors import ConfigError, StorageFull
 
+IN_USE = 900  # seconds in which a file that was made or found is read: a plan is looked at, a bundle sent
+
 
 @contextmanager
 def disk(what: str) -> Iterator[None]:
@@ -73,11 +75,13 @@ def work() -> Iterator[Path]:
 
 
 def keep_newest(directory: Path, pattern: str, count: int) -> None:
-    """Remove all but the `count` files used last. Another process may be doing the same: losing that race is fine."""
+    """Remove all but the `count` files used last, and those of the last `IN_USE` seconds: whoever made or found one is
+    about to read it, perhaps another process. Another may be doing the same: losing that race is fine."""
     aged = []
     for path in directory.glob(pattern):
         with contextlib.suppress(OSError):
-            aged.append((path.stat().st_mtime_ns, path))
-    for _, path in sorted(aged, reverse=True)[count:]:
-        with contextlib.suppress(OSError):
-            path.unlink()
+            aged.append((path.stat().st_mtime, path))
+    for when, path in sorted(aged, reverse=True)[count:]:
+        if when < time.time() - IN_USE:
+            with contextlib.suppress(OSError):
+                path.unlink()
