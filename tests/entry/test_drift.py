@@ -74,7 +74,7 @@ class Jobs:
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     """Deployed, with a baseline, told by its environment; `ctx.jobs` is `Jobs`, and a turn leaves a mark."""
-    monkeypatch.setattr(bundle, "build", lambda spec, into: tiny(spec, tmp_path))
+    monkeypatch.setattr(bundle, "build", lambda spec: tiny(spec, tmp_path))
     shop = make_shop(tmp_path).configure(
         retrain=RetrainConfig(cooldown="0s", max_runs_per_month=10_000), monitor=MonitorConfig(window="1d", min_rows=50)
     )

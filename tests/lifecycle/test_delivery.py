@@ -119,7 +119,7 @@ class Life:
 
 @pytest.fixture
 def life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Life]:
-    monkeypatch.setattr(bundle, "build", lambda spec, into: tiny(spec, tmp_path))
+    monkeypatch.setattr(bundle, "build", lambda spec: tiny(spec, tmp_path))
     made = make_shop(tmp_path).configure(rollout=RolloutConfig(bake="5m", timeout="1h", requests=50))
     version(made, 1)
     life = Life(made)

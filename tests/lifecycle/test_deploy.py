@@ -48,7 +48,7 @@ def tiny(spec: BundleSpec, into: Path) -> Bundle:
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    monkeypatch.setattr(bundle, "build", lambda spec, into: tiny(spec, tmp_path))
+    monkeypatch.setattr(bundle, "build", lambda spec: tiny(spec, tmp_path))
     made = make_shop(tmp_path)
     version(made, 1)
     yield made

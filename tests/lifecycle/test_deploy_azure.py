@@ -43,7 +43,7 @@ def where() -> Settings:
 @pytest.fixture
 def shop(where: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     """With a champion and nothing deployed, in a folder of the container of its own."""
-    monkeypatch.setattr(bundle, "build", lambda spec, into: tiny(spec, tmp_path))
+    monkeypatch.setattr(bundle, "build", lambda spec: tiny(spec, tmp_path))
     made = opened(tmp_path, {**where, "prefix": f"shop-{uuid4().hex[:8]}"})
     version(made, 1)
     yield made
@@ -125,7 +125,7 @@ def test_killed_at_every_request_that_changes_something(
     from azure.core.pipeline.transport import RequestsTransport
 
     send = RequestsTransport.send
-    monkeypatch.setattr(bundle, "build", lambda spec, into: tiny(spec, tmp_path))
+    monkeypatch.setattr(bundle, "build", lambda spec: tiny(spec, tmp_path))
     monkeypatch.setattr(lock, "_died_here", lambda holder: True)
     at, died = 0, True
     while died:
@@ -158,7 +158,7 @@ from toolkit.lifecycle import deploy
 from toolkit.packaging import bundle
 folder, settings = Path(sys.argv[1]), json.loads(sys.argv[2])
 client.emulated.add(settings["endpoint"])
-bundle.build = lambda spec, into: tiny(spec, folder)
+bundle.build = lambda spec: tiny(spec, folder)
 shop = opened(folder, settings)
 print("ready", flush=True)
 deploy.run(shop.ctx)

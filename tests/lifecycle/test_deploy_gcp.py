@@ -54,7 +54,7 @@ def site() -> Settings:
 @pytest.fixture
 def shop(site: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     """With a champion and nothing deployed, in a folder of the bucket of its own."""
-    monkeypatch.setattr(bundle, "build", lambda spec, into: tiny(spec, tmp_path))
+    monkeypatch.setattr(bundle, "build", lambda spec: tiny(spec, tmp_path))
     made = opened(tmp_path, {**site, "prefix": f"shop-{uuid4().hex[:8]}"})
     version(made, 1)
     yield made
@@ -137,7 +137,7 @@ def test_killed_at_every_request_that_changes_something(
     from requests.adapters import HTTPAdapter
 
     send = HTTPAdapter.send
-    monkeypatch.setattr(bundle, "build", lambda spec, into: tiny(spec, tmp_path))
+    monkeypatch.setattr(bundle, "build", lambda spec: tiny(spec, tmp_path))
     monkeypatch.setattr(lock, "_died_here", lambda holder: True)
     at, died = 0, True
     while died:
@@ -168,7 +168,7 @@ from tests.lifecycle.test_deploy_gcp import opened
 from toolkit.lifecycle import deploy
 from toolkit.packaging import bundle
 folder, settings = Path(sys.argv[1]), json.loads(sys.argv[2])
-bundle.build = lambda spec, into: tiny(spec, folder)
+bundle.build = lambda spec: tiny(spec, folder)
 shop = opened(folder, settings)
 print("ready", flush=True)
 deploy.run(shop.ctx)

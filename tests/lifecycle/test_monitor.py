@@ -35,7 +35,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A trained, promoted, deployed model; its endpoint's bundle is a tiny one."""
     folder = tmp_path_factory.mktemp("served")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bundle, "build", lambda spec, into: tiny(spec, folder))
+        patch.setattr(bundle, "build", lambda spec: tiny(spec, folder))
         shop = make_shop(folder)
         result = train.run(shop.ctx, dataset=shop.dataset())
         promote.run(shop.ctx, result.version)

@@ -30,7 +30,7 @@ from toolkit.state.signatures import Signatures
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     """A project on a machine that can hold keys, with nothing trusted yet."""
-    monkeypatch.setattr(bundle, "build", lambda spec, into: tiny(spec, tmp_path))
+    monkeypatch.setattr(bundle, "build", lambda spec: tiny(spec, tmp_path))
     made = make_shop(tmp_path)
     made.ctx.signer_binding = Binding(provider="local", settings={"keys": str(tmp_path / "keys")})
     yield made.configure(gates=[])

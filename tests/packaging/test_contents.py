@@ -7,9 +7,10 @@ from importlib import metadata
 
 import pytest
 
+from toolkit.adapters.local import PROVIDER
 from toolkit.domain.errors import ConfigError, MissingExtra
 from toolkit.packaging import contents, ours, shipped
-from toolkit.packaging.contents import NEEDS, PROVIDER_NEEDS, name_of, requirements
+from toolkit.packaging.contents import NEEDS, name_of, requirements
 
 # Third-party modules that the code in a bundle names and its function never comes to import, and why.
 NEVER_REACHED = {
@@ -35,7 +36,7 @@ PER_FUNCTION = {
 
 
 def test_versions_are_those_of_this_environment() -> None:
-    wanted, around = requirements("inference", ["local"], [])
+    wanted, around = requirements("inference", {}, [])
     assert f"onnxruntime=={metadata.version('onnxruntime')}" in wanted
     assert f"numpy=={metadata.version('numpy')}" in wanted
     assert f"starlette=={metadata.version('starlette')}" in around
@@ -45,7 +46,7 @@ def test_versions_are_those_of_this_environment() -> None:
 
 
 def test_the_users_package_replaces_ours() -> None:
-    wanted, around = requirements("inference", ["local"], ["NumPy >=2", "left-pad==1.0"])
+    wanted, around = requirements("inference", {}, ["NumPy >=2", "left-pad==1.0"])
     assert "NumPy >=2" in wanted
     assert "left-pad==1.0" in wanted
     assert not [pin for pin in [*wanted, *around] if pin.startswith("numpy==")]
@@ -72,7 +73,7 @@ def test_normal_names(text: str, name: str) -> None:
 def test_a_set_that_is_not_installed_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(contents.NEEDS, "inference", ("onnxruntime-not-here",))
     with pytest.raises(MissingExtra, match="onnxruntime-not-here"):
-        requirements("inference", [], [])
+        requirements("inference", {}, [])
 
 
 @pytest.mark.parametrize("function", sorted(NEEDS))
@@ -83,7 +84,7 @@ def test_everything_a_function_can_import_is_in_its_set_or_explained(function: s
     own = {n: d for n, d in files.items() if n.endswith(".py") and n != ours.CONTAINER_ENTRY}
     names = ours.needed(own, package, ["local"])
     used = _third_party([*own.values(), *(package[name] for name in names if name.endswith(".py"))])
-    carried = {*NEEDS[function], *PROVIDER_NEEDS["local"].get(function, ())}
+    carried = {*NEEDS[function], *PROVIDER.needs.get(function, ())}
     assert used - carried - NEVER_REACHED.keys() - PER_FUNCTION[function].keys() == set()
 
 
@@ -98,8 +99,8 @@ def _third_party(sources: Iterable[bytes]) -> set[str]:
 
 
 def test_a_compiled_model_needs_no_arrays_and_no_framework() -> None:
-    wanted, around = requirements("inference", ["local"], [], compiled=True)
+    wanted, around = requirements("inference", {}, [], compiled=True)
     names = {pin.partition("==")[0] for pin in [*wanted, *around]}
     assert names == {"mangum", "msgspec", "typing-extensions"}
-    wanted, _ = requirements("inference", ["local"], ["pandas>=2"], compiled=True)
+    wanted, _ = requirements("inference", {}, ["pandas>=2"], compiled=True)
     assert "pandas>=2" in wanted

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.packaging import archive, layers
+from toolkit.packaging import archive, cache, layers
 
 
 def test_made_once_for_equal_keys(own_cache: Path) -> None:
@@ -34,6 +34,7 @@ def test_a_damaged_layer_is_made_again(own_cache: Path) -> None:
 
 def test_old_layers_go(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layers, "KEPT", 2)
+    monkeypatch.setattr(cache, "IN_USE", -1)  # nobody else reads them
     for number in range(5):
         layers.layer("kind", number, lambda: [archive.pack("a", b"")])
     assert len(list((own_cache / "layers").iterdir())) == 2

@@ -22,13 +22,13 @@ from toolkit.domain.errors import PlanError
 from toolkit.domain.newdata import WatchSpec, prefixes
 from toolkit.domain.plan import Desired, Plan
 from toolkit.domain.records import ModelVersion, Release
-from toolkit.domain.specs import PORTS, FunctionSpec, ScheduleSpec
+from toolkit.domain.specs import FunctionSpec, ScheduleSpec
 from toolkit.engine import executor, planner
 from toolkit.lifecycle import access, budget, compiled, find, sign, standing, trust
 from toolkit.lifecycle.compiled import Choice
 from toolkit.lifecycle.lock import exclusively
 from toolkit.lifecycle.naming import endpoint, function_name, releases
-from toolkit.lifecycle.runtime import beside, runtime
+from toolkit.lifecycle.runtime import carried, runtime
 from toolkit.packaging import bundle
 from toolkit.packaging.bundle import Bundle, BundleSpec
 from toolkit.ports.context import Context
@@ -293,18 +293,12 @@ def _spec(ctx: Context, name: str, model_files: dict[str, bytes], choice: Choice
         function=name,
         python=_python(ctx),
         platform="host" if _on_host(ctx) else ctx.project.serve.architecture,
-        providers=_providers(ctx, ("store",) if name == "inference" else PORTS),
+        **carried(ctx, name),
         requirements=_requirements(ctx, name),
         model_files=model_files,
         compiled=choice is not None and choice.compiled,
         limit_unpacked=ctx.provider("functions").limits.get("bundle_unpacked_bytes", 0),
     )
-
-
-def _providers(ctx: Context, ports: Sequence[str]) -> tuple[str, ...]:
-    """Whose code is inside: all of the target's, but that of artifacts which this function never reads."""
-    left_out = {"artifacts"} - set(beside(ctx, ports))
-    return tuple(sorted({binding.provider for port, binding in ctx.bindings.items() if port not in left_out}))
 
 
 def _requirements(ctx: Context, name: str) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from toolkit.domain.errors import ConfigError, NotFound
 from toolkit.domain.records import ModelVersion
 from toolkit.lifecycle import access, compiled, find, trust
 from toolkit.lifecycle.naming import endpoint
-from toolkit.lifecycle.runtime import runtime
+from toolkit.lifecycle.runtime import carried, runtime
 from toolkit.packaging.bundle import BundleSpec
 from toolkit.packaging.oci import base as bases
 from toolkit.packaging.oci import build as images
@@ -237,7 +237,7 @@ def _serve(ctx: Context, wanted: Wanted, under: Built, offers: bases.Base, versi
         function="inference",
         python=offers.version,
         platform=_machine(ctx, wanted),
-        providers=tuple(sorted({binding.provider for binding in ctx.bindings.values()})),
+        **carried(ctx, "inference"),
         requirements=(*serve.requirements, *access.requirements(ctx)),
         model_files={"manifest.json": blobs.get(version.digest), **model_files},
         compiled=choice.compiled,

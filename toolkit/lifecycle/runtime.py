@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import msgspec
 
@@ -58,6 +58,22 @@ def runtime(
             hint="shorten the settings of the target's providers",
         )
     return {VARIABLE: text}
+
+
+class Carried(TypedDict):
+    """What of the adapters a bundle has inside (`packaging.bundle.BundleSpec`)."""
+
+    providers: tuple[str, ...]
+    needs: dict[str, str]
+
+
+def carried(ctx: Context, function: str) -> Carried:
+    """Every provider of the target, but that of artifacts which this function never reads, and what they import."""
+    left_out = {"artifacts"} - set(beside(ctx, ("store",) if function == "inference" else PORTS))
+    names = sorted({binding.provider for port, binding in ctx.bindings.items() if port not in left_out})
+    inside = [ctx.providers[name] for name in names]
+    needs = {package: provider.extra for provider in inside for package in provider.needs.get(function, ())}
+    return {"providers": tuple(names), "needs": needs}
 
 
 def beside(ctx: Context, ports: Sequence[str] = PORTS) -> list[str]:

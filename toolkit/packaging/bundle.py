@@ -34,8 +34,9 @@ class BundleSpec:
     """What to build.
 
     `platform`: "host" (the executing one), "x86_64", "arm64", or uv's own name of a platform. `providers`: whose
-    adapters go in. `requirements`: packages beyond the function's own set (`contents.NEEDS`). `model_files`: name under
-    model/ -> content. `extra_files`: name at the root -> content. `folder`: where app.py lies, by default the shipped
+    adapters go in; `needs`: the packages that these import inside the function -> the extra that brings each.
+    `requirements`: packages beyond both and the function's own set (`contents.NEEDS`). `model_files`: name under model/
+    -> content. `extra_files`: name at the root -> content. `folder`: where app.py lies, by default the shipped
     function. `compiled`: the model needs neither numpy nor onnxruntime (`contents.COMPILED`). Limits in bytes, 0 for
     none. `container`: the parts are those of an image, whose server starts them.
     """
@@ -44,6 +45,7 @@ class BundleSpec:
     python: str = field(default_factory=_executing)
     platform: str = wheels.HOST
     providers: tuple[str, ...] = ("local",)
+    needs: Mapping[str, str] = field(default_factory=dict)
     requirements: tuple[str, ...] = ()
     model_files: Mapping[str, Content] = field(default_factory=dict)
     extra_files: Mapping[str, Content] = field(default_factory=dict)
@@ -110,7 +112,7 @@ class Parts:
 def parts(spec: BundleSpec) -> Parts:
     """The members of a bundle before they are merged. Raises what `build` raises, but for the limits."""
     by = bytecode.interpreter(spec.python)
-    wanted, around = contents.requirements(spec.function, spec.providers, spec.requirements, compiled=spec.compiled)
+    wanted, around = contents.requirements(spec.function, spec.needs, spec.requirements, compiled=spec.compiled)
     text = wheels.resolved(wanted, around, spec.python, spec.platform)
     site = wheels.layer(text, spec.python, spec.platform, by)
     own = ours.layer(spec.folder or _shipped(spec.function), spec.providers, by, container=spec.container)

@@ -10,7 +10,7 @@ built. A package named by the user replaces ours of that name.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 
 from toolkit.domain.errors import ConfigError, missing_extra
@@ -22,25 +22,11 @@ NEEDS: dict[str, tuple[str, ...]] = {
 }
 # the same for a compiled model
 COMPILED: dict[str, tuple[str, ...]] = {"inference": ("msgspec", "mangum")}
-# provider -> function -> what the adapter imports inside that function
-PROVIDER_NEEDS: dict[str, dict[str, tuple[str, ...]]] = {
-    "aws": {"inference": ("boto3", "stamina"), "drift_check": ("boto3", "stamina")},
-    "gcp": {"inference": ("google-cloud-storage", "stamina"), "drift_check": ("google-cloud-storage", "stamina")},
-    "azure": {
-        "inference": ("azure-storage-blob", "azure-identity", "stamina"),
-        "drift_check": ("azure-storage-blob", "azure-identity", "stamina"),
-    },
-    "libcloud": {"inference": ("apache-libcloud", "fasteners"), "drift_check": ("apache-libcloud", "fasteners")},
-    "local": {"drift_check": ("httpx2",)},  # alerts are posted to webhooks
-}
 # package -> what it asks for and never imports when it only predicts; left out where nothing else asks for it
 UNUSED: dict[str, frozenset[str]] = {"onnxruntime": frozenset({"flatbuffers", "protobuf", "packaging"})}
 
 # what is not in the core, and the extra that brings it
-_EXTRA = {
-    "onnxruntime": "onnx", "numpy": "onnx", "boto3": "aws", "google-cloud-storage": "gcp",
-    "azure-storage-blob": "azure", "azure-identity": "azure", "apache-libcloud": "libcloud", "fasteners": "libcloud",
-}  # fmt: skip
+_EXTRA = {"onnxruntime": "onnx", "numpy": "onnx"}
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(\[[^\]]*\])?\s*([<>=!~;@].*)?")
 
 
@@ -59,23 +45,23 @@ def normal(name: str) -> str:
 
 
 def requirements(
-    function: str, providers: Iterable[str], extra: Iterable[str], *, compiled: bool = False
+    function: str, needs: Mapping[str, str], extra: Iterable[str], *, compiled: bool = False
 ) -> tuple[list[str], list[str]]:
-    """(requirements, constraints), both sorted: the function's own set pinned to this environment with what the user
-    adds, and pins for all that they bring along. Raises MissingExtra where our own set is not installed."""
+    """(requirements, constraints), both sorted: the function's own set and `needs` (package -> the extra that brings
+    it) pinned to this environment, with what the user adds, and pins for all that they bring along. Raises MissingExtra
+    where our own set is not installed."""
     given = {name_of(requirement): requirement.strip() for requirement in extra}
-    own = set((COMPILED if compiled else NEEDS).get(function, ()))
-    own.update(*(PROVIDER_NEEDS.get(provider, {}).get(function, ()) for provider in providers))
-    pins = {name: f"{name}=={_version(name)}" for name in sorted(own - given.keys())}
+    own = {*(COMPILED if compiled else NEEDS).get(function, ()), *needs}
+    pins = {name: f"{name}=={_version(name, {**_EXTRA, **needs})}" for name in sorted(own - given.keys())}
     around = {name: version for name, version in _closure([*pins, *given]) if name not in given and name not in pins}
     return sorted([*pins.values(), *given.values()]), sorted(f"{name}=={version}" for name, version in around.items())
 
 
-def _version(name: str) -> str:
+def _version(name: str, extras: Mapping[str, str]) -> str:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError as error:
-        raise missing_extra(name, _EXTRA.get(name, "local")) from error
+        raise missing_extra(name, extras.get(name, "local")) from error
 
 
 def _closure(names: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -28,6 +28,8 @@ class Provider:
     settings: str
     claims: frozenset[str]
     extra: str = ""
+    # function -> the packages that the adapter imports inside it, of those that `extra` brings
+    needs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     operator: str = ""
     permissions: str = ""
     checks: str = ""  # "module:function" of what doctor asks of it (`ports.checks.Checks`)

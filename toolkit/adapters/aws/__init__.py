@@ -43,6 +43,7 @@ PROVIDER = Provider(
         }
     ),
     extra="aws",
+    needs=dict.fromkeys(("inference", "drift_check"), ("boto3", "stamina")),
     operator="toolkit.adapters.aws.operator.bootstrap:open_operator",
     permissions="toolkit.adapters.aws.permissions:of",
     checks="toolkit.adapters.aws.doctor:check",

@@ -39,6 +39,7 @@ PROVIDER = Provider(
         }
     ),
     extra="azure",
+    needs=dict.fromkeys(("inference", "drift_check"), ("azure-storage-blob", "azure-identity", "stamina")),
     permissions="toolkit.adapters.azure.permissions:of",
     operator="toolkit.adapters.azure.operator.bootstrap:open_operator",
     checks="toolkit.adapters.azure.doctor:check",

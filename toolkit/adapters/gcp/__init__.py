@@ -45,6 +45,7 @@ PROVIDER = Provider(
     registries={r"[a-z0-9-]+-docker\.pkg\.dev": "toolkit.adapters.gcp.registry:login"},
     job_image="toolkit.adapters.gcp.jobs:image",
     extra="gcp",
+    needs=dict.fromkeys(("inference", "drift_check"), ("google-cloud-storage", "stamina")),
     operator="toolkit.adapters.gcp.operator.bootstrap:open_operator",
     permissions="toolkit.adapters.gcp.permissions:of",
     checks="toolkit.adapters.gcp.doctor:check",

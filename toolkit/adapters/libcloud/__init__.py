@@ -24,4 +24,5 @@ PROVIDER = Provider(
     settings="toolkit.adapters.libcloud.settings:LibcloudSettings",
     claims=frozenset({"store.read", "store.write", "store.files", "store.uri"}),
     extra="libcloud",
+    needs=dict.fromkeys(("inference", "drift_check"), ("apache-libcloud", "fasteners")),
 )

@@ -24,6 +24,7 @@ PROVIDER = Provider(
     live_models=True,
     claims=frozenset(PROMISES),
     extra="local",
+    needs={"drift_check": ("httpx2",)},  # alerts are posted to webhooks
     signer="toolkit.adapters.local.signer:open_signer",
     function_auth="token",
     function_python="host",

@@ -63,7 +63,7 @@ def job(python: str, platform: str, *, extras: Iterable[str] = (), locked: str =
     by = bytecode.interpreter(python)
     pins = {name: f"{name}=={_version(name, 'local')}" for name in needs({*TRAINING, *extras})}
     pins |= {contents.normal(name): f"{name}=={version}" for name, version in _PINNED.findall(locked)}
-    wanted, around = contents.requirements("job", (), sorted(pins.values()))
+    wanted, around = contents.requirements("job", {}, sorted(pins.values()))
     site = wheels.layer(wheels.resolved(wanted, around, python, platform), python, platform, by, whole=True)
     found = dict(_installed(site))
     warnings = () if by else (f"no Python {python} on this machine to precompile with: jobs start slower",)
