@@ -32,10 +32,11 @@ from toolkit.adapters.aws.names import ROLES
 from toolkit.adapters.aws.policies import Site, Statement
 from toolkit.adapters.aws.store import S3Store
 from toolkit.bootstrap import open_context
-from toolkit.domain.errors import AlreadyExists, PermissionDenied
+from toolkit.domain.errors import AlreadyExists, NotFound, PermissionDenied
 from toolkit.domain.newdata import WatchSpec
 from toolkit.domain.specs import JobSpec, JobStatus, ScheduleSpec
-from toolkit.lifecycle import deploy, find, naming
+from toolkit.lifecycle import deploy, find, naming, switch
+from toolkit.state import keys
 from toolkit.state.blobs import Blobs
 from toolkit.state.journal import Entry, Journal
 from toolkit.testing.servers import Server
@@ -179,6 +180,7 @@ def played(stage: Stage) -> Stage:
     stage.deployer("deploy --yes --set monitor.schedule='rate(6 hours)'")
     for line in ("status", "logs", "drift", "gc"):
         stage.deployer(line)
+    _from_the_bucket(stage)
     stage.deployer("secrets set token", stdin="hidden\n")
     stage.deployer("secrets ls")
     stage.deployer("secrets rm token")
@@ -211,6 +213,33 @@ def _serve(stage: Stage) -> None:
         label = {"feedback": [{"id": answer.json()["predictions"][0]["id"], "label": "no"}]}
         assert client.post("/feedback", label).status == 200
         client.app.capture.close()
+
+
+def _from_the_bucket(stage: Stage) -> None:
+    """The endpoint reads its model, and a rollout's tick would say which."""
+    from toolkit.entry import inference
+
+    settings = ("serve.model=bucket", "trust.require=false")
+    stage.deployer("deploy --yes " + " ".join(f"--set {setting}" for setting in settings))
+    with stage.cast.acting("deployer"):
+        ctx = open_context(stage.folder, target="prod", overrides=settings)
+        told, version = deployed(ctx, "inference"), find.version(ctx, "champion")
+        ctx.store.put(f"signatures/{version.digest}/key-0001.json", b"{}")
+    with stage.cast.acting("drift-check"):
+        ctx = open_context(stage.folder, target="prod", overrides=settings)
+        assert switch.announce(ctx, version, reason="proof")
+        Blobs(ctx.store, keys.model_file).put(b"a file of another version")
+    with stage.cast.acting("inference"), pytest.MonkeyPatch.context() as patch:
+        for name, value in told.items():
+            patch.setenv(name, value)
+        client = Client(inference.application())
+        assert client.post("/predict", {"records": [DRIFTED]}).status == 200
+        client.app.close()
+        store = open_context(stage.folder, target="prod").store
+        assert store.get(f"signatures/{version.digest}/key-0001.json").data == b"{}"
+        for kept in ("cache/journal/releases/prod/none.json", "journal/releases/prod/churn/9999999999999999.json"):
+            with pytest.raises(NotFound):
+                store.get(kept)
 
 
 def deployed(ctx: Any, role: str) -> dict[str, str]:
@@ -434,6 +463,17 @@ def test_every_write_to_the_journal_was_create_only(played: Stage) -> None:
         and "/journal/" in call.params["Key"]
         and "/cache/" not in call.params["Key"]
     ]
+
+
+@pytest.mark.slow
+def test_who_answers_requests_reads_no_training_data(played: Stage) -> None:
+    with played.cast.acting("deployer"):
+        ctx = open_context(played.folder, target="prod")
+        kept = [next(iter(ctx.store.list(folder))).key for folder in ("blobs/", "datasets/", "journal/registry/")]
+    with played.cast.acting("inference"):
+        for key in kept:
+            with pytest.raises(PermissionDenied):
+                open_context(played.folder, target="prod").store.get(key)
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import zipfile
 from collections.abc import Iterator
@@ -13,10 +12,8 @@ import pytest
 
 from tests.lifecycle.shop import Shop, make_shop
 from toolkit import resources
-from toolkit.bootstrap import providers
 from toolkit.domain import codec, digest
-from toolkit.domain.config import ServeConfig
-from toolkit.domain.errors import Locked, NotFound, PlanError
+from toolkit.domain.errors import Locked, NotFound
 from toolkit.domain.records import Feature, ModelManifest, Signature, Split
 from toolkit.lifecycle import deploy, destroy, gc, naming, status, switch
 from toolkit.lifecycle.lock import exclusively
@@ -189,12 +186,3 @@ def test_without_a_champion_there_is_nothing_to_deploy(tmp_path: Path) -> None:
     with pytest.raises(NotFound) as caught:
         deploy.plan(make_shop(tmp_path).ctx)
     assert caught.value.hint == "toolkit train"
-
-
-def test_a_provider_whose_functions_may_not_read_the_bucket_refuses_models_from_it(shop: Shop) -> None:
-    shop.configure(serve=ServeConfig(model="bucket"))
-    shop.ctx.providers = {"memory": dataclasses.replace(providers.provider("memory"), live_models=False)}
-    with pytest.raises(PlanError, match="may not read the bucket") as caught:
-        deploy.plan(shop.ctx)
-    assert "baked" in caught.value.hint
-    shop.configure(serve=ServeConfig())

@@ -23,6 +23,7 @@ from toolkit.packaging import bundle
 from toolkit.resources import bundle as bundles
 from toolkit.serving.source import Source
 from toolkit.state.blobs import Blobs
+from toolkit.state.keys import model_file
 from toolkit.state.registry import Registry
 from toolkit.state.signatures import Signatures
 
@@ -315,7 +316,9 @@ def serving(shop: Shop) -> Release:
     release = source.current()
     assert release is not None
     trust.allowed(root, release.model, release.model_version)
-    source._vouched(root, release, codec.decode(Blobs(shop.ctx.store).get(release.model_digest), ModelManifest))
+    source._vouched(
+        root, release, codec.decode(Blobs(shop.ctx.store, model_file).get(release.model_digest), ModelManifest)
+    )
     return release
 
 

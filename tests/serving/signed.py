@@ -16,6 +16,7 @@ from toolkit.domain.trust import MODEL, Expected, Predicate, PublicKey, TrustRoo
 from toolkit.ports.store import Store
 from toolkit.serving.source import Source
 from toolkit.state.blobs import Blobs
+from toolkit.state.keys import model_file
 from toolkit.state.releases import Releases
 from toolkit.state.signatures import Signatures
 
@@ -70,7 +71,7 @@ class Bucket:
 
     def keep(self, files: Mapping[str, bytes]) -> None:
         for data in files.values():
-            Blobs(self.store).put(data)
+            Blobs(self.store, model_file).put(data)
 
     def register(self, files: Files, version: int, *, key: Key | None = None, **more: Any) -> Release:
         """A version in the bucket and its signature beside it."""

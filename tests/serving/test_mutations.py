@@ -73,7 +73,7 @@ def other() -> Files:
 
 
 def blob(files: Files, role: str) -> str:
-    return keys.blob(digest.of_bytes(files.files[role]))
+    return keys.model_file(digest.of_bytes(files.files[role]))
 
 
 PLACE = keys.signature(mine().digest, ADA.id, 1)
@@ -181,7 +181,7 @@ def files_swapped() -> Iterator[Mutation]:
 def forged(manifest: bytes, name: str, number: int = VERSION) -> Iterator[Mutation]:
     """A manifest of one's own making, with every signature that one can put beside it."""
     files = Files({**mine().files, "manifest.json": manifest}, digest.of_bytes(manifest), None, None)
-    made, blobs = release(files, number), {keys.blob(files.digest): manifest}
+    made, blobs = release(files, number), {keys.model_file(files.digest): manifest}
     yield Mutation(f"{name}, unsigned", dict(blobs), made)
     yield Mutation(f"{name}, with ours", {**blobs, keys.signature(files.digest, ADA.id, 1): ENVELOPE}, made)
     stranger = EVE.envelope(trust.payload(trust.statement(trust.MODEL, expected(files, number).digests,

@@ -56,8 +56,8 @@ def test_one_form_of_the_model_is_fetched(
     source = Bucket(counting, bucket.key).source()
     with nullcontext() if here else pytest.raises(Corrupt):
         source.load(made)
-    assert keys.blob(digest.of_bytes(both.files[taken])) in counting.asked
-    assert keys.blob(digest.of_bytes(both.files[left])) not in counting.asked
+    assert keys.model_file(digest.of_bytes(both.files[taken])) in counting.asked
+    assert keys.model_file(digest.of_bytes(both.files[left])) not in counting.asked
 
 
 def test_before_anything_was_released_it_says_so(bucket: Bucket) -> None:
@@ -130,7 +130,7 @@ def test_other_bytes_in_a_blob_are_refused(bucket: Bucket, binary_files: Files, 
     made = bucket.register(binary_files, 1)
     data = bytearray(binary_files.files[name])
     data[len(data) // 2] ^= 1
-    bucket.store.put(keys.blob(digest.of_bytes(binary_files.files[name])), bytes(data), OVERWRITE)
+    bucket.store.put(keys.model_file(digest.of_bytes(binary_files.files[name])), bytes(data), OVERWRITE)
     with pytest.raises(Corrupt, match="holds other bytes"):
         bucket.source().load(made)
 

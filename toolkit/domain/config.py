@@ -183,8 +183,10 @@ class ServeConfig(Table):
     architecture: Literal["x86_64", "arm64"] = "x86_64"
     snapstart: bool = Field(False, description="start functions from a snapshot, where the provider takes them (AWS)")
     requirements: list[str] = Field([], description="packages the model needs in the bundle beyond ours")
-    model: Literal["baked", "bucket"] = Field(
-        "baked", description="bucket: read at start by its signature, swapped without a redeploy when it is promoted"
+    model: Literal["", "baked", "bucket"] = Field(
+        "",
+        description="bucket: read at start by its signature, swapped without a redeploy when it is promoted; "
+        "empty: baked, but bucket where the target has one deploy at a time (Azure Functions) and trusts a key",
     )
     swap_seconds: float = Field(30.0, gt=0, description="how often a function with model = bucket looks for another")
     batching: BatchingConfig = BatchingConfig()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from toolkit.domain.errors import PlanError
 from toolkit.domain.records import ModelManifest
+from toolkit.lifecycle import place
 from toolkit.ports.context import Context
 
 STEPS = 15_000  # of 60-80 ns each
@@ -37,7 +38,7 @@ def choose(ctx: Context, manifest: ModelManifest) -> Choice:
                 hint='runtime = "auto" under [serve] takes onnxruntime for it',
             )
         return Choice(True, "serve.runtime")
-    if serve.model == "bucket":
+    if place.from_bucket(ctx):
         return Choice(False, "a later version from the bucket may have no compiled form")
     if reason or form is None:
         return Choice(False, f"no compiled form: {reason}")

@@ -24,10 +24,11 @@ from toolkit.domain.plan import Desired, Plan
 from toolkit.domain.records import ModelVersion, Release
 from toolkit.domain.specs import FunctionSpec, ScheduleSpec
 from toolkit.engine import executor, planner
-from toolkit.lifecycle import access, budget, compiled, find, sign, standing, trust
+from toolkit.lifecycle import access, budget, compiled, find, place, sign, standing, trust
 from toolkit.lifecycle.compiled import Choice
 from toolkit.lifecycle.lock import exclusively
 from toolkit.lifecycle.naming import endpoint, function_name, releases
+from toolkit.lifecycle.place import from_bucket
 from toolkit.lifecycle.runtime import carried, runtime
 from toolkit.packaging import bundle
 from toolkit.packaging.bundle import Bundle, BundleSpec
@@ -85,8 +86,10 @@ def run(ctx: Context, version: int | None = None, *, reason: str = "deploy") -> 
         standing.settle(ctx, wanted.version.version, reason)
         made = planner.plan(ctx.target, wanted.desired, resources.observe(ctx), ctx.provider, wanted.warnings)
         unsigned = _sign(ctx, wanted)
-        if from_bucket(ctx) and journal.current() is None:  # what the function asks for when it starts
-            journal.record(_release(ctx, wanted, "", "", reason), op=f"{op}/first")
+        if from_bucket(ctx):
+            place.model(ctx, wanted.version)
+            if journal.current() is None:  # what the function asks for when it starts
+                journal.record(_release(ctx, wanted, "", "", reason), op=f"{op}/first")
         executor.execute(ctx, made, journal, op)
         state = ctx.functions.observe(wanted.inference.name)
         release = _release(ctx, wanted, state.url, _version_of(state.spec_digests, wanted.inference), reason)
@@ -113,15 +116,6 @@ def provision(ctx: Context, version: int, *, reason: str) -> Release:
         executor.execute(ctx, made, releases(ctx), op)
         state = ctx.functions.observe(wanted.inference.name)
     return _release(ctx, wanted, state.url, _version_of(state.spec_digests, wanted.inference), reason)
-
-
-def _may_read_models(ctx: Context) -> None:
-    provider = ctx.provider("functions")
-    if from_bucket(ctx) and not provider.live_models:
-        raise PlanError(
-            f"an inference function on {provider.title} may not read the bucket, which also holds the training data",
-            hint='[serve] model = "baked"',
-        )
 
 
 def routers(ctx: Context, champion: int, challenger: int, split: Sequence[tuple[float, str]], key: str) -> list[str]:
@@ -151,10 +145,6 @@ def routers(ctx: Context, champion: int, challenger: int, split: Sequence[tuple[
             executor.execute(ctx, made, releases(ctx), op)
             published.append(_version_of(ctx.functions.observe(spec.name).spec_digests, spec))
     return published
-
-
-def from_bucket(ctx: Context) -> bool:
-    return ctx.project.serve.model == "bucket"
 
 
 def _sign(ctx: Context, wanted: _Wanted) -> list[str]:
@@ -188,7 +178,7 @@ def _release(ctx: Context, wanted: _Wanted, url: str, function_version: str, rea
         url=url,
         reason=reason,
         configuration=function.spec_digest(wanted.inference),
-        source=ctx.project.serve.model,
+        source="bucket" if from_bucket(ctx) else "baked",
     )
 
 
@@ -202,7 +192,6 @@ def _how_to_stop(ctx: Context) -> list[str]:
 
 
 def _wanted(ctx: Context, number: int | None) -> _Wanted:
-    _may_read_models(ctx)
     chosen = find.version(ctx, number if number is not None else "champion")
     trust.check(ctx, chosen)
     choice = compiled.choose(ctx, find.manifest(ctx, chosen))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from toolkit.domain.errors import ConfigError
 from toolkit.domain.records import ModelVersion
-from toolkit.lifecycle import evaluate, find, switch, trust
+from toolkit.lifecycle import evaluate, find, place, switch, trust
 from toolkit.ports.context import Context
 from toolkit.quality import gates as policies
 from toolkit.quality.gates import GateResult
@@ -45,7 +45,7 @@ def run(
     registry = Registry(ctx.store, ctx.project.model_name)
     holder = registry.holder(alias)
     if alias == CHAMPION:
-        trust.check(ctx, candidate, back=ctx.project.serve.model == "bucket")
+        trust.check(ctx, candidate, back=place.from_bucket(ctx))
     judged = _judged(ctx, candidate, registry.holder(CHAMPION)) if gates else []
     moved = registry.move(
         alias,

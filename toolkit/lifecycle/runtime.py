@@ -36,7 +36,7 @@ def runtime(
     With `config` the project's configuration is stored as a blob and named by its digest. PlanError where it is too
     long for a function's environment.
     """
-    bindings = {port: ctx.bindings[port] for port in (*ports, *beside(ctx, ports))}
+    bindings = {port: ctx.bindings[port] for port in (*ports, *_beside(ctx, ports))}
     signer = ctx.signer_binding
     if config and signer and signer.provider == ctx.bindings["jobs"].provider and trust.root(ctx).keys:
         bindings["signer"] = signer  # what runs where the keys are signs what it makes
@@ -69,17 +69,16 @@ class Carried(TypedDict):
 
 def carried(ctx: Context, function: str) -> Carried:
     """Every provider of the target, but that of artifacts which this function never reads, and what they import."""
-    left_out = {"artifacts"} - set(beside(ctx, ("store",) if function == "inference" else PORTS))
+    left_out = {"artifacts"} - set(_beside(ctx, ("store",) if function == "inference" else PORTS))
     names = sorted({binding.provider for port, binding in ctx.bindings.items() if port not in left_out})
     inside = [ctx.providers[name] for name in names]
     needs = {package: provider.extra for provider in inside for package in provider.needs.get(function, ())}
     return {"providers": tuple(names), "needs": needs}
 
 
-def beside(ctx: Context, ports: Sequence[str] = PORTS) -> list[str]:
-    """The port of the artifacts, where what has these `ports` reads any: not a function with its model baked in."""
-    reads = tuple(ports) != ("store",) or ctx.project.serve.model == "bucket"
-    return ["artifacts"] if reads and "artifacts" in ctx.bindings else []
+def _beside(ctx: Context, ports: Sequence[str]) -> list[str]:
+    """The port of the artifacts, where what has these `ports` reads any: not a function that only predicts."""
+    return ["artifacts"] if tuple(ports) != ("store",) and "artifacts" in ctx.bindings else []
 
 
 def portable(ctx: Context) -> Project:

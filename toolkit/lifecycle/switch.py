@@ -13,7 +13,7 @@ import msgspec
 from toolkit.domain.errors import NotFound
 from toolkit.domain.records import ModelVersion, Release
 from toolkit.engine.rollout import MOVING
-from toolkit.lifecycle import find, naming, standing, trust
+from toolkit.lifecycle import find, naming, place, standing, trust
 from toolkit.lifecycle import rollback as registry_rollback
 from toolkit.ports.context import Context
 from toolkit.state.registry import CHAMPION, Registry
@@ -98,6 +98,7 @@ def announce(ctx: Context, version: ModelVersion, *, reason: str) -> Release | N
     if current is None or current.source != "bucket":
         return None
     trust.check(ctx, version)
+    place.model(ctx, version)
     released = msgspec.structs.replace(
         current, model_version=version.version, model_digest=version.digest, reason=reason
     )

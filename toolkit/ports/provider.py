@@ -41,9 +41,6 @@ class Provider:
     # container registries whose login it can give: pattern of the host -> "module:function", the function being
     # `login(host, settings) -> ports.registry.Login`
     registries: dict[str, str] = field(default_factory=dict)
-    # Whether the identity of an inference function may read models from the store. Where it only may write what it
-    # counted (least privilege: the bucket also holds the training data), `serve.model = "bucket"` is refused.
-    live_models: bool = False
     job_image: str = ""  # "module:function", `(settings) -> reference`: the image that its jobs run, if they run one
     # "module:function", `(provider, settings) -> Provider`: where settings choose between ways of doing things that do
     # not offer the same, the provider as these settings have it

@@ -4,6 +4,9 @@
     the signature    by a key pinned in the function's configuration, over the digest of every file
     the bytes        by those digests; walked and loaded as a baked model's are
 
+They lie under models/, where a release puts them: the function's identity may read these and the journal, and nothing
+that a model was trained on.
+
 The order is the point. Who can write to the bucket can write the journal too, so nothing it says is more than a wish:
 without a signature for exactly this model, version and content, no file is fetched and onnxruntime never starts. What
 such a person can still do is name another version that was signed; where the policy forbids to go back, none below the
@@ -21,6 +24,7 @@ from toolkit.domain.trust import MODEL, Expected, TrustRoot
 from toolkit.ports.store import Store
 from toolkit.serving import engine
 from toolkit.serving.model import MANIFEST, Model, load
+from toolkit.state import keys
 from toolkit.state.blobs import Blobs
 from toolkit.state.releases import Releases
 from toolkit.state.signatures import Signatures
@@ -61,7 +65,7 @@ class Source:
             raise Untrusted(f"not trusted: the journal names model {release.model!r}; this serves {self._model!r}")
         if self._root is not None:
             trust.allowed(self._root, release.model, release.model_version, least=self._highest)
-        manifest_bytes = Blobs(self._store).get(release.model_digest)
+        manifest_bytes = Blobs(self._store, keys.model_file).get(release.model_digest)
         manifest = codec.decode(manifest_bytes, ModelManifest, where=MANIFEST)
         if self._root is not None:
             self._vouched(self._root, release, manifest)
@@ -81,12 +85,18 @@ class Source:
         Signatures(self._store, release.model_digest).verified(root, expected, now=self._clock())
 
     def _files(self, manifest: ModelManifest) -> dict[str, bytes]:
-        unused = NOT_SERVED | ({engine.GRAPH, engine.PROGRAM} - {engine.form(manifest.files)})
-        wanted = {role: name for role, name in manifest.files.items() if role not in unused}
+        served = loaded(manifest)
+        unused = {engine.GRAPH, engine.PROGRAM} - {engine.form(served)}
+        wanted = {role: name for role, name in served.items() if role not in unused}
         if sum(manifest.sizes.get(role, 0) for role in wanted) > MAX_BYTES:
             raise Corrupt(f"the files of the model are over {MAX_BYTES >> 20} MiB")
-        blobs = Blobs(self._store)
+        blobs = Blobs(self._store, keys.model_file)
         return {role: blobs.get(name) for role, name in wanted.items()}
+
+
+def loaded(manifest: ModelManifest) -> dict[str, str]:
+    """Role -> digest of the files that a function may load, whichever form of the model it computes with."""
+    return {role: name for role, name in manifest.files.items() if role not in NOT_SERVED}
 
 
 def first(source: Source) -> Release:

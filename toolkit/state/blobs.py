@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from toolkit.domain import digest
@@ -13,8 +14,10 @@ from toolkit.state.patience import patiently
 
 
 class Blobs:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, key: Callable[[str], str] = keys.blob) -> None:
+        """`key` says where the bytes of a digest lie."""
         self._store = store
+        self._key = key
 
     def put(self, data: bytes) -> str:
         """Store it (once); its digest."""
@@ -22,7 +25,7 @@ class Blobs:
 
         def create() -> None:
             try:
-                self._store.put(keys.blob(name), data, CREATE)
+                self._store.put(self._key(name), data, CREATE)
             except AlreadyExists:
                 return  # the same bytes, by definition of the name
 
@@ -37,7 +40,7 @@ class Blobs:
 
         def create() -> None:
             try:
-                self._store.upload(keys.blob(name), path, CREATE)
+                self._store.upload(self._key(name), path, CREATE)
             except AlreadyExists:
                 return
 
@@ -46,8 +49,8 @@ class Blobs:
 
     def get(self, name: str) -> bytes:
         """The bytes of that digest. NotFound, Corrupt (they are others now)."""
-        data = patiently(lambda: self._store.get(keys.blob(name))).data
-        _verify(name, digest.of_bytes(data))
+        data = patiently(lambda: self._store.get(self._key(name))).data
+        _verify(name, digest.of_bytes(data), self._key(name))
         return data
 
     def fetch(self, name: str, path: Path) -> None:
@@ -55,27 +58,27 @@ class Blobs:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         try:
-            patiently(lambda: self._store.download(keys.blob(name), part))
-            _verify(name, digest.of_file(part))
+            patiently(lambda: self._store.download(self._key(name), part))
+            _verify(name, digest.of_file(part), self._key(name))
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
 
     def has(self, name: str) -> bool:
         try:
-            patiently(lambda: self._store.head(keys.blob(name)))
+            patiently(lambda: self._store.head(self._key(name)))
         except NotFound:
             return False
         return True
 
     def size(self, name: str) -> int:
         """Bytes. NotFound."""
-        return patiently(lambda: self._store.head(keys.blob(name))).size
+        return patiently(lambda: self._store.head(self._key(name))).size
 
 
-def _verify(name: str, found: str) -> None:
+def _verify(name: str, found: str, key: str) -> None:
     if found != name:
         raise Corrupt(
             f"blob {name[:12]} holds other bytes than it was stored with (digest {found[:12]})",
-            hint=f"restore {keys.blob(name)} from a backup, or make it again",
+            hint=f"restore {key} from a backup, or make it again",
         )

@@ -2,6 +2,7 @@
 
     journal/<name>/<16 digits>.json        the truth: registry/<model>, releases/<target>/<endpoint> ...
     blobs/sha256/<2>/<digest>              bytes by content
+    models/sha256/<2>/<digest>             files of released models, which endpoints read: data is never among them
     signatures/<digest>/<key>-<n>.json     who vouches for a model or a bundle
     datasets/<name>/<version>.json         dataset documents
     runs/<id>/...                          a run's own create-only objects
@@ -25,6 +26,7 @@ from toolkit.domain.names import check
 JOURNALS = "journal/"
 CACHE = "cache/"
 BLOBS = "blobs/"
+MODELS = "models/"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 
@@ -80,9 +82,18 @@ def datasets(name: str) -> str:
 
 
 def blob(digest: str) -> str:
+    return f"{BLOBS}{_content(digest)}"
+
+
+def model_file(digest: str) -> str:
+    """A file of a released model, beside the blob: who answers requests may read these and no other content."""
+    return f"{MODELS}{_content(digest)}"
+
+
+def _content(digest: str) -> str:
     if not _DIGEST.fullmatch(digest):
         raise ConfigError(f"not a SHA-256 digest: {digest!r}")
-    return f"{BLOBS}sha256/{digest[:2]}/{digest}"
+    return f"sha256/{digest[:2]}/{digest}"
 
 
 def signature(subject: str, key: str, number: int) -> str:

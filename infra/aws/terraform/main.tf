@@ -203,6 +203,28 @@ resource "aws_iam_role_policy" "inference_role" {
         ]
       },
       {
+        Sid    = "Released"
+        Effect = "Allow"
+        Action = ["s3:GetObject"]
+        Resource = [
+          "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/journal/releases/*",
+          "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/cache/journal/releases/*",
+          "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/models/*",
+          "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/signatures/*",
+        ]
+      },
+      {
+        Sid      = "ListState"
+        Effect   = "Allow"
+        Action   = ["s3:ListBucket"]
+        Resource = ["arn:${data.aws_partition.current.partition}:s3:::${var.bucket}"]
+        Condition = {
+          StringLikeIfExists = {
+            "s3:prefix" = "${var.prefix}/*"
+          }
+        }
+      },
+      {
         Sid    = "Logs"
         Effect = "Allow"
         Action = [
@@ -272,6 +294,7 @@ resource "aws_iam_role_policy" "drift_check_role" {
         Action = ["s3:PutObject"]
         Resource = [
           "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/journal/*",
+          "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/models/*",
           "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/reports/*",
           "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/pages/*",
           "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/${var.prefix}/cache/*",

@@ -490,9 +490,39 @@ resource "google_storage_bucket_iam_member" "bucket_read_inference" {
   member = google_service_account.inference_account.member
 
   condition {
-    title      = "its bundle, and what it wrote"
-    expression = "resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/bundles/\") || resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/profiles/\") || resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/captures/\") || resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/feedback/\") || resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/service/\")"
+    title      = "its bundle, what it wrote, released models"
+    expression = "resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/bundles/\") || resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/profiles/\") || resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/captures/\") || resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/feedback/\") || resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/service/\") || resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/journal/releases/\") || resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/cache/journal/releases/\") || resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/models/\") || resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/signatures/\")"
   }
+}
+
+resource "google_storage_bucket_iam_member" "bucket_list_deployer" {
+  bucket = google_storage_bucket.bucket.name
+  role   = google_project_iam_custom_role.list_power.id
+  member = google_service_account.deployer_account.member
+}
+
+resource "google_storage_bucket_iam_member" "bucket_list_drift_check" {
+  bucket = google_storage_bucket.bucket.name
+  role   = google_project_iam_custom_role.list_power.id
+  member = google_service_account.drift_check_account.member
+}
+
+resource "google_storage_bucket_iam_member" "bucket_list_inference" {
+  bucket = google_storage_bucket.bucket.name
+  role   = google_project_iam_custom_role.list_power.id
+  member = google_service_account.inference_account.member
+}
+
+resource "google_storage_bucket_iam_member" "bucket_list_job" {
+  bucket = google_storage_bucket.bucket.name
+  role   = google_project_iam_custom_role.list_power.id
+  member = google_service_account.job_account.member
+}
+
+resource "google_storage_bucket_iam_member" "bucket_list_retrain" {
+  bucket = google_storage_bucket.bucket.name
+  role   = google_project_iam_custom_role.list_power.id
+  member = google_service_account.retrain_account.member
 }
 
 resource "google_storage_bucket_iam_member" "bucket_create_inference" {
@@ -550,30 +580,6 @@ resource "google_storage_bucket_iam_member" "bucket_read_retrain" {
   }
 }
 
-resource "google_storage_bucket_iam_member" "bucket_list_deployer" {
-  bucket = google_storage_bucket.bucket.name
-  role   = google_project_iam_custom_role.list_power.id
-  member = google_service_account.deployer_account.member
-}
-
-resource "google_storage_bucket_iam_member" "bucket_list_drift_check" {
-  bucket = google_storage_bucket.bucket.name
-  role   = google_project_iam_custom_role.list_power.id
-  member = google_service_account.drift_check_account.member
-}
-
-resource "google_storage_bucket_iam_member" "bucket_list_job" {
-  bucket = google_storage_bucket.bucket.name
-  role   = google_project_iam_custom_role.list_power.id
-  member = google_service_account.job_account.member
-}
-
-resource "google_storage_bucket_iam_member" "bucket_list_retrain" {
-  bucket = google_storage_bucket.bucket.name
-  role   = google_project_iam_custom_role.list_power.id
-  member = google_service_account.retrain_account.member
-}
-
 resource "google_storage_bucket_iam_member" "bucket_create_drift_check" {
   bucket = google_storage_bucket.bucket.name
   role   = google_project_iam_custom_role.create_power.id
@@ -581,7 +587,7 @@ resource "google_storage_bucket_iam_member" "bucket_create_drift_check" {
 
   condition {
     title      = "reports, incidents, rollouts, what cannot be read, compacted counts"
-    expression = "resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/journal/\") || resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/reports/\") || resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/deadletter/\") || resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/profiles/\") || resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/service/\")"
+    expression = "resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/journal/\") || resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/models/\") || resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/reports/\") || resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/deadletter/\") || resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/profiles/\") || resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/${var.prefix}/service/\")"
   }
 }
 

@@ -16,7 +16,7 @@ from toolkit.adapters.gcp.grants import POWERS, Site, roles
 from toolkit.adapters.gcp.names import Names
 from toolkit.adapters.gcp.storage_api import StorageApi
 from toolkit.adapters.gcp.store import open_store
-from toolkit.domain.errors import AlreadyExists, PermissionDenied, Unauthenticated
+from toolkit.domain.errors import AlreadyExists, NotFound, PermissionDenied, Unauthenticated
 from toolkit.ports import Settings
 from toolkit.ports.checks import Asked, Check, Checks
 from toolkit.ports.store import CREATE
@@ -186,16 +186,24 @@ def test_who_may_only_create_is_told_that_it_lost(settings: Settings) -> None:
     assert store.get("journal/registry/m/1.json").data == b"1"
 
 
-def test_inference_writes_what_it_counts_and_reads_nothing_else(settings: Settings) -> None:
-    open_store(settings).put("datasets/secret", b"data")
+def test_inference_writes_what_it_counts_and_reads_what_is_released(settings: Settings) -> None:
+    outside = open_store(settings)
+    outside.put("blobs/data", b"data")
+    for key in ("models/m", "signatures/s", "journal/releases/prod/e/1.json"):
+        outside.put(key, b"released")
     with google.acting(Names(settings["stem"]).account("inference", "emulated-project")):
         own = open_store(settings)
         own.put("profiles/a", b"1", CREATE)
         assert own.get("profiles/a").data == b"1"
+        for key in ("models/m", "signatures/s", "journal/releases/prod/e/1.json"):
+            assert own.get(key).data == b"released"
+        with pytest.raises(NotFound):  # not "denied": the next entry of the journal is asked for
+            own.get("journal/releases/prod/e/2.json")
+        for key in ("blobs/data", "journal/registry/m/1.json"):
+            with pytest.raises(PermissionDenied):
+                own.get(key)
         with pytest.raises(PermissionDenied):
-            own.get("datasets/secret")
-        with pytest.raises(PermissionDenied):
-            list(own.list())
+            own.put("models/m", b"other")
 
 
 def test_being_the_deployer_is_for_who_may(settings: Settings) -> None:

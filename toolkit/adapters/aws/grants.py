@@ -8,18 +8,22 @@ ANY = ("*",)
 
 
 def inference(site: Site) -> tuple[Statement, ...]:
-    """Answers requests: counts them into the bucket, and reads none of it."""
+    """Answers requests: counts them into the bucket, and reads none of it but what is released: never what a model was
+    trained on."""
     kept = site.objects("profiles", "captures", "feedback", "service")
+    released = site.objects("journal/releases", "cache/journal/releases", "models", "signatures")
     return (
         Statement("Capture", ("s3:PutObject",), kept, "counts, captured predictions and labels"),
         Statement("Written", ("s3:GetObject",), kept, "what was written is looked at, for its time"),
+        Statement("Released", ("s3:GetObject",), released, "models from the bucket, and who vouches for them"),
+        _lists(site),
         _function_logs(site),
     )
 
 
 def drift_check(site: Site) -> tuple[Statement, ...]:
     """Reads a window, writes its report, tells people, asks for a retrain."""
-    own = site.objects("journal", "reports", "pages", "cache", "leases", "deadletter")
+    own = site.objects("journal", "models", "reports", "pages", "cache", "leases", "deadletter")
     counts = site.objects("profiles", "service")
     return (
         *_reads(site),
@@ -130,11 +134,12 @@ def _parameters(site: Site) -> tuple[Statement, ...]:
 
 
 def _reads(site: Site) -> tuple[Statement, ...]:
+    return (Statement("ReadState", ("s3:GetObject",), site.objects(), "the bucket is the database"), _lists(site))
+
+
+def _lists(site: Site) -> Statement:
     seen = {"StringLikeIfExists": {"s3:prefix": f"{site.prefix}/*"}} if site.prefix else {}
-    return (
-        Statement("ReadState", ("s3:GetObject",), site.objects(), "the bucket is the database"),
-        Statement("ListState", ("s3:ListBucket",), (site.bucket_arn,), "and what is not there is a 404", seen),
-    )
+    return Statement("ListState", ("s3:ListBucket",), (site.bucket_arn,), "and what is not there is a 404", seen)
 
 
 def _state(site: Site) -> tuple[Statement, ...]:

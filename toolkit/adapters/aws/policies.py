@@ -24,7 +24,7 @@ VERSION = "2012-10-17"
 # What lies in the bucket (toolkit/state/keys.py); a test compares the two.
 FOLDERS = (
     "blobs", "bundles", "cache", "captures", "datasets", "deadletter", "doctor", "feedback", "journal", "leases",
-    "pages", "profiles", "reports", "runs", "service", "signatures", "tail",
+    "models", "pages", "profiles", "reports", "runs", "service", "signatures", "tail",
 )  # fmt: skip
 
 

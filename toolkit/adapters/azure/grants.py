@@ -121,10 +121,12 @@ def roles() -> dict[str, tuple[Grant, ...]]:
 
 
 def _inference() -> tuple[Grant, ...]:
-    """Answers requests: counts them into the container, and reads none of it but its own bundle."""
+    """Answers requests: counts them into the container, and reads none of it but its own bundle and what is released:
+    never what a model was trained on."""
     kept = ("profiles", "captures", "feedback", "service")
+    released = ("journal/releases", "cache/journal/releases", "models", "signatures")
     return (
-        Grant("read", CONTAINER, "its bundle, and what it wrote", ("bundles", *kept)),
+        Grant("read", CONTAINER, "its bundle, what it wrote, released models", ("bundles", *kept, *released)),
         Grant("create", CONTAINER, "counts, captured predictions and labels", kept),
         Grant("pull", REGISTRY, "the image that it runs in"),
     )
@@ -135,7 +137,7 @@ def _drift_check() -> tuple[Grant, ...]:
     return (
         Grant("read", CONTAINER, "the container is the database"),
         Grant("create", CONTAINER, "reports, incidents, rollouts, what cannot be read, compacted counts",
-              ("journal", "reports", "deadletter", "profiles", "service")),
+              ("journal", "models", "reports", "deadletter", "profiles", "service")),
         Grant("replace", CONTAINER, "pages, checkpoints, leases", ("pages", "cache", "leases")),
         Grant("remove", CONTAINER, "counts and captures live as long as they may", ("profiles", "service", "captures")),
         Grant("tell", TOPIC, "alerts"),

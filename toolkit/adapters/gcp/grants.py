@@ -21,7 +21,7 @@ from toolkit.adapters.gcp.names import ROLES, Names
 # What lies in the bucket (toolkit/state/keys.py); a test compares the two.
 FOLDERS = (
     "blobs", "bundles", "cache", "captures", "datasets", "deadletter", "doctor", "feedback", "journal", "leases",
-    "pages", "profiles", "reports", "runs", "service", "signatures", "tail",
+    "models", "pages", "profiles", "reports", "runs", "service", "signatures", "tail",
 )  # fmt: skip
 BUCKET, PROJECT, REPOSITORY, ALERTS, SECRETS, ACCOUNT = (
     "bucket",
@@ -179,10 +179,13 @@ def roles(site: Site) -> dict[str, tuple[Grant, ...]]:
 
 
 def _inference() -> tuple[Grant, ...]:
-    """Answers requests: counts them into the bucket, and reads none of it but its own bundle."""
+    """Answers requests: counts them into the bucket, and reads none of it but its own bundle and what is released:
+    never what a model was trained on."""
     kept = ("profiles", "captures", "feedback", "service")
+    released = ("journal/releases", "cache/journal/releases", "models", "signatures")
     return (
-        Grant("read", BUCKET, "its bundle, and what it wrote", ("bundles", *kept)),
+        Grant("read", BUCKET, "its bundle, what it wrote, released models", ("bundles", *kept, *released)),
+        Grant("list", BUCKET, "what is not there is a 404: the release's next entry"),
         Grant("create", BUCKET, "counts, captured predictions and labels", kept),
     )
 
@@ -192,7 +195,7 @@ def _drift_check() -> tuple[Grant, ...]:
     return (
         *_reads(),
         Grant("create", BUCKET, "reports, incidents, rollouts, what cannot be read, compacted counts",
-              ("journal", "reports", "deadletter", "profiles", "service")),
+              ("journal", "models", "reports", "deadletter", "profiles", "service")),
         Grant("replace", BUCKET, "pages, checkpoints, leases", ("pages", "cache", "leases")),
         Grant("remove", BUCKET, "counts and captures live as long as they may", ("profiles", "service", "captures")),
         Grant("tell", ALERTS, "alerts"),

@@ -21,7 +21,6 @@ PROVIDER = Provider(
         "metrics": "toolkit.adapters.local.metrics:open_metrics",
     },
     settings="toolkit.adapters.local.settings:LocalSettings",
-    live_models=True,
     claims=frozenset(PROMISES),
     extra="local",
     needs={"drift_check": ("httpx2",)},  # alerts are posted to webhooks

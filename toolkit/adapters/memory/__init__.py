@@ -18,7 +18,6 @@ PROVIDER = Provider(
         "metrics": "toolkit.adapters.memory.metrics:open_metrics",
     },
     settings="toolkit.adapters.memory.settings:MemorySettings",
-    live_models=True,
     claims=frozenset(
         {
             "store.read", "store.write", "store.create", "store.swap", "store.files",
