@@ -29,12 +29,12 @@ SINK = """
 """
 
 
-class _Apps:
+class Apps:
     def __init__(self, settings: Settings) -> None:
         self.functions = open_functions(settings)
         self._address = settings["services_endpoint"]
-        self._deployed = Deploy(self.functions, bundle_into(open_store(settings)), runtime=HERE)
-        self.function = self._deployed(SINK)
+        self.deploy = Deploy(self.functions, bundle_into(open_store(settings)), runtime=HERE)
+        self.function = self.deploy(SINK)
         self._ahead = 0.0
         self.set_clock(0.0)
 
@@ -61,10 +61,10 @@ class _Apps:
 
     def close(self) -> None:
         self.set_clock(0.0)
-        self._deployed.delete()
+        self.deploy.delete()
 
 
-_RUNS: type[Clockwork] = _Apps
+_RUNS: type[Clockwork] = Apps
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +73,8 @@ def settings() -> Settings:
 
 
 @pytest.fixture(scope="module")
-def sink(settings: Settings) -> Iterator[_Apps]:
-    sink = _Apps(settings)
+def sink(settings: Settings) -> Iterator[Apps]:
+    sink = Apps(settings)
     yield sink
     sink.close()
 
@@ -84,7 +84,7 @@ class TestAzureSchedules(SchedulesSuite):
     provider = PROVIDER
 
     @pytest.fixture
-    def clockwork(self, sink: _Apps, schedules: Schedules) -> Iterator[_Apps]:
+    def clockwork(self, sink: Apps, schedules: Schedules) -> Iterator[Apps]:
         sink.set_clock(0.0)
         yield sink
         for spec in list(schedules.list()):

@@ -20,7 +20,8 @@ from toolkit.adapters.azure.emulator import sites_checks as checks
 from toolkit.adapters.azure.emulator.refused import Refused
 from toolkit.adapters.azure.functions import url
 from toolkit.adapters.azure.schedules import open_schedules
-from toolkit.adapters.azure.sites import VERSION, SiteFunctions
+from toolkit.adapters.azure.sites import SiteFunctions
+from toolkit.adapters.azure.sites_body import VERSION
 from toolkit.adapters.azure.store import open_store
 from toolkit.domain.errors import ConfigError, Corrupt, ProviderError, Unsupported
 from toolkit.domain.specs import FunctionSpec, HttpRequest, ScheduleSpec

@@ -28,7 +28,7 @@ from toolkit.domain.specs import Alert, MetricPoint
 from toolkit.ports import Settings
 
 TOKEN = {"Authorization": f"Bearer {EMULATED_TOKEN}"}
-OTHERS = ("Microsoft.App/", "operations")  # test_compute_strict.py
+OTHERS = ("Microsoft.App/", "Microsoft.Web/", "operations")  # test_compute_strict.py, test_sites_strict.py
 FREE = frozenset({"tags", "Labels", "data", "streamDeclarations"})  # maps of whatever one likes
 REQUIRED = {
     "value", "id", "source", "type", "specversion", "location", "endpointType", "query",

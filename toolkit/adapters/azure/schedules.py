@@ -4,6 +4,8 @@
 They are Kubernetes' cron jobs: five fields in UTC, as the portable grammar has them. Such a job cannot be switched off,
 so a schedule that is not enabled has a manual trigger. Its tags say what the job has no field for; the event and the
 expression as it was written are what the container is told.
+
+Of functions that are function apps, schedules are timer triggers of the app itself: `sites_timers`.
 """
 
 from __future__ import annotations
@@ -13,21 +15,27 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from toolkit.adapters.azure import arm_delivery, functions
+from toolkit.adapters.azure import arm_delivery
 from toolkit.adapters.azure import names as called
 from toolkit.adapters.azure.arm_apps import APPS, JOBS, Apps
 from toolkit.adapters.azure.containerapps_body import host
+from toolkit.adapters.azure.functions import FUNCTIONS
 from toolkit.domain import names
 from toolkit.domain.errors import ConfigError, NotFound, Unsupported
 from toolkit.domain.schedule import parse
 from toolkit.domain.specs import ScheduleSpec
 from toolkit.ports import Settings
+from toolkit.ports.schedules import Schedules
 
 NAME, STEM, FUNCTION = "toolkit-schedule", "toolkit-stem", "toolkit-function-called"
 OWN = frozenset({NAME, STEM, FUNCTION})
 
 
-def open_schedules(settings: Settings) -> ContainerAppSchedules:
+def open_schedules(settings: Settings) -> Schedules:
+    if settings.get("functions") == FUNCTIONS:
+        from toolkit.adapters.azure.sites_timers import SiteSchedules
+
+        return SiteSchedules(settings)
     return ContainerAppSchedules(settings)
 
 
@@ -71,8 +79,6 @@ class ContainerAppSchedules:
             self._apps.delete(f"delete schedule {name}", self._path(name))
 
     def _url(self, function: str) -> str:
-        if self._apps.settings.get("functions") == functions.FUNCTIONS:
-            return functions.url(self._apps.settings, function)
         try:
             body = self._apps.get(f"look at function {function}", self._apps.arm.path(APPS, called.app(function)))
         except NotFound as error:

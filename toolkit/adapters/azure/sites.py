@@ -1,7 +1,8 @@
 """Functions as Azure Functions on Flex Consumption: a function app for each, and one deploy to switch its version.
 
     sites_body      a spec as a plan and an app (pure)       sites_package   a bundle as the worker imports it
-    sites_versions  what was published: records in the store  function_app.served   what runs, behind AsgiFunctionApp
+    sites_versions  what was published: records in the store  sites_timers    schedules, as timers of the app
+    function_app.served   what runs, behind AsgiFunctionApp
 
 Azure knows only what serves: no slots here, no shares of traffic, no second version beside it. So a version is a
 record, and to route is to deploy its package, once, with everything that belongs to it inside. Calls under way end
@@ -28,15 +29,16 @@ from toolkit.adapters.azure.arm_apps import Apps
 from toolkit.adapters.azure.arm_console import FUNCTIONS, Console, equals
 from toolkit.adapters.azure.client import READY_SECONDS, Api, again, passes
 from toolkit.adapters.azure.containerapps_body import OPEN
+from toolkit.adapters.azure.sites_body import SITES, VERSION
+from toolkit.adapters.azure.sites_timers import Timers
 from toolkit.adapters.azure.sites_versions import Record, Versions
 from toolkit.domain import names
 from toolkit.domain.errors import ConfigError, Conflict, NotFound, ProviderError, Unavailable, Unsupported
 from toolkit.domain.specs import FunctionSpec, FunctionState, HttpRequest, HttpResponse, LogLine
 from toolkit.ports import Settings
 
-VERSION = "2025-05-01"
 TAGS, TAGS_VERSION = "providers/Microsoft.Resources/tags/default", "2024-07-01"
-SITES, PLANS = "Microsoft.Web/sites", "Microsoft.Web/serverfarms"
+PLANS = "Microsoft.Web/serverfarms"
 FAILED, DEPLOYED = 3, 4  # states of a deployment
 
 
@@ -46,6 +48,7 @@ class SiteFunctions:
         self._apps = Apps(settings)
         self._arm = self._apps.arm
         self._versions = Versions(settings)
+        self._timers = Timers(settings)
         self._tokens = function_calls.Tokens(settings)
         self._console = Console(settings, FUNCTIONS)
 
@@ -142,6 +145,7 @@ class SiteFunctions:
         self._apps.delete(f"delete the events of function {name}", function_calls.path_of_events(self._apps, name))
         self._arm.delete(f"delete function {name}", self._path(name), VERSION)
         self._arm.delete(f"delete the plan of function {name}", self._plan(name), VERSION)
+        self._timers.forget(name)
         self._versions.forget(name)
 
     # Making and switching
@@ -164,6 +168,7 @@ class SiteFunctions:
         if held != wanted["properties"]["functionAppConfig"]:
             what = f"resize function {name}"
             self._arm.change(what, "PUT", self._path(name), VERSION, {**wanted, "tags": body["tags"]})
+        self._timers.settle(name)
         with tempfile.TemporaryDirectory(prefix="package-") as folder:
             bundle, package = Path(folder, "bundle.zip"), Path(folder, "package.zip")
             self._versions.bundle(record, bundle)
@@ -204,8 +209,8 @@ class SiteFunctions:
 
     def _body(self, spec: FunctionSpec) -> dict[str, Any]:
         identity = self._apps.identity("drift-check" if spec.tags.get("role") == "drift-check" else "inference")
-        client = self._apps.client_of(identity)
-        return described.app(self._settings, plan=self._plan(spec.name), identity=identity, client=client, spec=spec)
+        client, plan, timers = self._apps.client_of(identity), self._plan(spec.name), self._timers.wanted(spec.name)
+        return described.app(self._settings, plan=plan, identity=identity, client=client, spec=spec, timers=timers)
 
     # Looking
 

@@ -11,10 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from toolkit.adapters.azure import containerapps_body
+from toolkit.adapters.azure.function_app.timers import TOLD
 from toolkit.adapters.azure.names import site, tags
 from toolkit.domain.errors import Unsupported
 from toolkit.domain.specs import FunctionSpec
 
+VERSION = "2025-05-01"
+SITES = "Microsoft.Web/sites"
 KIND = "functionapp,linux"
 NAME, STEM, SERVES = "toolkit-function", "toolkit-stem", "toolkit-serves"
 OWN = frozenset({NAME, STEM, SERVES})
@@ -78,8 +81,11 @@ def plan(location: str) -> dict[str, Any]:
     }
 
 
-def app(settings: Mapping[str, Any], *, plan: str, identity: str, client: str, spec: FunctionSpec) -> dict[str, Any]:
-    """`identity` is a resource id, `client` its client id."""
+def app(
+    settings: Mapping[str, Any], *, plan: str, identity: str, client: str, spec: FunctionSpec, timers: str = ""
+) -> dict[str, Any]:
+    """`identity` is a resource id, `client` its client id; `timers` is what the app's timer triggers are told."""
+    told = {**environment(settings, client), **({TOLD: timers} if timers else {})}
     return {
         "kind": KIND,
         "location": settings["location"],
@@ -90,9 +96,7 @@ def app(settings: Mapping[str, Any], *, plan: str, identity: str, client: str, s
             "functionAppConfig": config(settings, identity, spec),
             "siteConfig": {
                 "minTlsVersion": "1.2",
-                "appSettings": [
-                    {"name": name, "value": value} for name, value in sorted(environment(settings, client).items())
-                ],
+                "appSettings": [{"name": name, "value": value} for name, value in sorted(told.items())],
             },
         },
     }

@@ -2,6 +2,7 @@
 
     function_app.py     what the worker imports (`function_app.served`)
     toolkit_serve.py    the server of containers, as an ASGI application
+    toolkit_timers.py   what the timer triggers of its schedules are told
     host.json           no prefix before the bundle's own paths
     version.json        what this version is told, and its variables
 
@@ -26,6 +27,7 @@ from toolkit.domain.specs import FunctionSpec
 OURS = {
     "function_app.py": "toolkit.adapters.azure.function_app.served",
     "toolkit_serve.py": "toolkit.execution.container.serve",
+    "toolkit_timers.py": "toolkit.adapters.azure.function_app.timers",
 }
 BESIDE = {
     "toolkit/__init__.py": "toolkit",

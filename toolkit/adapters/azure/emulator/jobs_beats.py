@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-_DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
-_FAR = timedelta(days=366 * 9)
+FAR = timedelta(days=366 * 9)
 
 
 class Bad(ValueError):
@@ -23,12 +23,12 @@ def between(expression: str, since: datetime, until: datetime) -> Iterator[datet
     if len(fields) != 5:
         raise Bad(f"expected exactly 5 fields, found {len(fields)}: {expression!r}")
     minutes, hours, days, months, weekdays = (
-        _set(field, low, high, names)
-        for field, (low, high), names in zip(fields, _RANGES, ((), (), (), _MONTHS, _DAYS), strict=True)
+        values(field, low, high, names)
+        for field, (low, high), names in zip(fields, _RANGES, ((), (), (), MONTHS, DAYS), strict=True)
     )
     either = not fields[2].startswith("*") and not fields[4].startswith("*")
     moment = since.replace(second=0, microsecond=0) + timedelta(minutes=1)
-    until = min(until, since + _FAR)
+    until = min(until, since + FAR)
     while moment <= until:
         by_day, by_weekday = moment.day in days, moment.isoweekday() % 7 in weekdays
         fits = by_day or by_weekday if either else by_day and by_weekday
@@ -42,7 +42,8 @@ def between(expression: str, since: datetime, until: datetime) -> Iterator[datet
             moment += timedelta(minutes=1)
 
 
-def _set(field: str, low: int, high: int, names: tuple[str, ...]) -> frozenset[int]:
+def values(field: str, low: int, high: int, names: tuple[str, ...]) -> frozenset[int]:
+    """What a field means. Raises Bad."""
     found: set[int] = set()
     for part in field.split(","):
         match = re.fullmatch(r"(\*|[A-Z]{3}|\d+)(?:-([A-Z]{3}|\d+))?(?:/(\d+))?", part)

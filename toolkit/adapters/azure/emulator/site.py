@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from toolkit.adapters.azure.emulator.arm_console import ConsoleLogs
@@ -37,7 +38,10 @@ class Site:
         """Of what is no API: managed identities' endpoint, a function's URL. None where nothing of ours is meant."""
         if request.path == PATH:
             return self.identity.endpoint(request)
-        return self.jobs.clock(request) or self._front(request) or self.sites(request)
+        if turned := self.jobs.clock(request):
+            self.sites.turn(json.loads(turned.body)["ahead"])
+            return turned
+        return self._front(request) or self.sites(request)
 
     def close(self) -> None:
         """What runs is ended."""

@@ -26,6 +26,8 @@ from toolkit.adapters.azure.emulator.identity import Identity
 from toolkit.adapters.azure.emulator.operations import HOST, POLLS, RESULT, Operations
 from toolkit.adapters.azure.emulator.refused import Refused, conflict, missing
 from toolkit.adapters.azure.emulator.rest import Call, Handler, Method, Reply
+from toolkit.adapters.azure.emulator.sites_timers import App, Timers
+from toolkit.domain import times
 from toolkit.execution.container.instances import Instances, Shape
 from toolkit.execution.container.running import Container
 from toolkit.execution.host import bundles
@@ -64,6 +66,7 @@ class Kept:
     deployments: dict[str, list[Any]] = field(default_factory=dict)
     uploaded: dict[str, bytes] = field(default_factory=dict)
     instances: Instances | None = None
+    app: App | None = None  # its triggers
 
 
 class Sites:
@@ -73,12 +76,14 @@ class Sites:
         self._operations = Operations(PROVIDER, VERSION, self._lock)
         self._plans: dict[str, dict[str, Any]] = {}
         self._kept: dict[str, Kept] = {}
+        self._timers = Timers(self._apps)
 
     def methods(self) -> tuple[Method, ...]:
         from azure.mgmt.web import models
 
         site, plan = f"{SITES}/{{site}}", f"{PLANS}/{{plan}}"
         guard = f"{site}/config/authsettingsV2"
+        settings = f"{site}/config/appsettings"
         scm, publish = f"{{site}}.scm.{DOMAIN}", "/api/publish"
         return (
             Method("GET", HOST, RESULT.replace("{provider}", PROVIDER), self._operations.result, versions=(VERSION,)),
@@ -92,6 +97,9 @@ class Sites:
             _arm("DELETE", site, self.delete),
             _arm("PUT", guard, self.put_guard, models.SiteAuthSettingsV2),
             _arm("GET", guard, self.get_guard),
+            _arm("POST", f"{settings}/list", self.get_settings),
+            _arm("PUT", settings, self.put_settings, models.StringDictionary),
+            _arm("POST", f"{site}/syncfunctiontriggers", self.sync),
             Method("POST", scm, publish, self.publish, bytes, query=("!RemoteBuild", "Deployer")),
             Method("GET", scm, "/api/deployments/{deployment}", self.deployment),
         )
@@ -164,6 +172,8 @@ class Sites:
                 return Reply(None, 204)
             kept = self._kept.pop(name)
             self._log.forget("AppName", name, FUNCTIONS)
+            if kept.app:
+                kept.app.gone = True
             self._end(kept, kept.package)
         return Reply(None, 200)
 
@@ -178,6 +188,27 @@ class Sites:
     def get_guard(self, call: Call) -> Reply:
         with self._lock:
             return Reply(self._find(call).guard)
+
+    def get_settings(self, call: Call) -> Reply:
+        with self._lock:
+            return Reply(_settings(self._find(call)))
+
+    def put_settings(self, call: Call) -> Reply:
+        """All of them: what is not named is gone. The app starts anew, and its triggers are synced."""
+        given = [{"name": name, "value": value} for name, value in (call.body.get("properties") or {}).items()]
+        checks.settings(given)
+        with self._lock:
+            self._settled(call.path["site"])
+            kept = self._find(call)
+            config = kept.desired["properties"].get("siteConfig") or {}
+            kept.desired["properties"]["siteConfig"] = {**config, "appSettings": given}
+            self._end(kept, None)
+            return Reply(_settings(kept))
+
+    def sync(self, call: Call) -> Reply:
+        with self._lock:
+            self._stale(self._find(call))
+        return Reply(None, 204)
 
     def _change(self, call: Call, name: str, kept: Kept, body: dict[str, Any]) -> Reply:
         checks.site(body, name)
@@ -253,6 +284,30 @@ class Sites:
         self._end(kept, kept.package)
         kept.package = folder
 
+    # Timer triggers
+
+    def turn(self, seconds: float) -> None:
+        """The clock of the timers is so much ahead, and what is then due was called."""
+        self._timers.turn(seconds)
+
+    def _apps(self) -> tuple[App, ...]:
+        with self._lock:
+            return tuple(kept.app for kept in self._kept.values() if kept.app)
+
+    def _stale(self, kept: Kept) -> None:
+        """Its triggers may be others now."""
+        if kept.app is None:
+            name = kept.desired["name"]
+
+            def call(request: Request) -> Response | None:
+                return instances.call(request) if (instances := self._instances(kept)) else None
+
+            def told(text: str) -> None:
+                self._log.told(text, times.now(), name, "host")
+
+            kept.app = App(call, told)
+        kept.app.stale = True
+
     # What runs
 
     def __call__(self, request: Request) -> Response | None:
@@ -309,6 +364,7 @@ class Sites:
     def _end(self, kept: Kept, package: Path | None) -> None:
         """Its instances end, and then `package` goes."""
         running, kept.instances = kept.instances, None
+        self._stale(kept)
 
         def end() -> None:
             if running:
@@ -321,6 +377,7 @@ class Sites:
             threading.Thread(target=end, name="end", daemon=True).start()
 
     def close(self) -> None:
+        self._timers.close()
         with self._lock:
             running = [kept.instances for kept in self._kept.values() if kept.instances]
         closers = [threading.Thread(target=one.close, args=("the emulator ends",), daemon=True) for one in running]
@@ -338,6 +395,12 @@ def _shown(kept: Kept) -> dict[str, Any]:
     hosts = [f"{name}.{DOMAIN}", f"{name}.scm.{DOMAIN}"]
     found["properties"] |= {"state": "Running", "defaultHostName": hosts[0], "enabledHostNames": hosts}
     return found
+
+
+def _settings(kept: Kept) -> dict[str, Any]:
+    given = (kept.desired["properties"].get("siteConfig") or {}).get("appSettings") or ()
+    made = {"id": f"{kept.desired['id']}/config/appsettings", "name": "appsettings", "type": f"{SITES}/config"}
+    return {**made, "properties": {one["name"]: one["value"] for one in given}}
 
 
 def _arm(verb: str, path: str, handler: Handler, body: Any = None, **more: Any) -> Method:

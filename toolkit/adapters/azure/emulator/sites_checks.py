@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -20,7 +20,8 @@ PYTHONS = {"3.10", "3.11", "3.12", "3.13"}
 SIZES = {512, 2048, 4096}
 NOT_HERE = {  # settings of other plans, which Flex Consumption refuses
     "FUNCTIONS_WORKER_RUNTIME", "FUNCTIONS_EXTENSION_VERSION", "WEBSITE_RUN_FROM_PACKAGE", "ENABLE_ORYX_BUILD",
-    "SCM_DO_BUILD_DURING_DEPLOYMENT", "WEBSITE_CONTENTSHARE", "WEBSITE_CONTENTAZUREFILECONNECTIONSTRING",
+    "SCM_DO_BUILD_DURING_DEPLOYMENT", "WEBSITE_TIME_ZONE", "WEBSITE_CONTENTSHARE",
+    "WEBSITE_CONTENTAZUREFILECONNECTIONSTRING",
 }  # fmt: skip
 
 
@@ -51,7 +52,7 @@ def site(body: Mapping[str, Any], name: str) -> None:
     _runtime(given.get("runtime") or {})
     _storage((given.get("deployment") or {}).get("storage") or {}, body)
     _scale(given.get("scaleAndConcurrency") or {})
-    _settings((properties.get("siteConfig") or {}).get("appSettings") or [])
+    settings((properties.get("siteConfig") or {}).get("appSettings") or [])
 
 
 def _runtime(given: Mapping[str, Any]) -> None:
@@ -84,7 +85,7 @@ def _scale(given: Mapping[str, Any]) -> None:
         raise wrong(f"{where}.alwaysReady", "more than maximumInstanceCount")
 
 
-def _settings(given: list[Mapping[str, Any]]) -> None:
+def settings(given: Sequence[Mapping[str, Any]]) -> None:
     names = [one.get("name") or "" for one in given]
     for one in given:
         name, value = one.get("name") or "", one.get("value")

@@ -2,6 +2,9 @@
 
 Imports `function_app` from FOLDER as the worker does, asks its `app` for the functions, and calls the one of the HTTP
 trigger with Azure's own types. Of this machine only azure.functions is left to import: a package brings all else.
+
+`/admin/functions` says which functions there are, and a POST to one of them calls it, as on a real host; here nobody
+from outside gets that far.
 """
 
 from __future__ import annotations
@@ -19,6 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import azure.functions
+from azure.functions.meta import Datum
+from azure.functions.timer import TimerRequestConverter
+
+LISTED = "/admin/functions"
 
 
 class Context:
@@ -49,6 +56,27 @@ class Worker:
         except BaseException as error:
             traceback.print_exc()
             self.why = f"{type(error).__name__}: {error}"
+
+    def listed(self) -> list[dict[str, Any]]:
+        """What the host indexes: of each function its timer's binding, and its retry policy."""
+        found = []
+        for name, one in self.functions.items():
+            bindings = json.loads(one.get_function_json())["bindings"]
+            timer = next((binding for binding in bindings if binding["type"] == "timerTrigger"), None)
+            found.append({"name": name, "timer": timer, "retry": one.get_settings_dict("retry_policy")})
+        return found
+
+    def fire(self, name: str, told: str) -> tuple[int, Any, bytes]:
+        """Call the function of a timer with TimerInfo."""
+        if name not in self.functions:
+            return (503 if self.why else 404), (), self.why.encode()
+        self._call(self.functions[name], TimerRequestConverter.decode(Datum(told, "json"), trigger_metadata=None))
+        return 202, (), b""
+
+    def admin(self, method: str, target: str, body: bytes) -> tuple[int, Any, bytes]:
+        if method == "GET" and target == LISTED:
+            return (503 if self.why else 200), (), json.dumps(self.listed()).encode()
+        return self.fire(target.removeprefix(f"{LISTED}/"), json.loads(body)["input"])
 
     def http(self, method: str, target: str, headers: list[tuple[str, str]], body: bytes) -> tuple[int, Any, bytes]:
         found = [one for one in self.functions.values() if one.is_http_function()]
@@ -87,7 +115,10 @@ def handler(worker: Worker) -> type[BaseHTTPRequestHandler]:
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             try:
-                status, headers, answer = worker.http(self.command, self.path, self.headers.items(), body)
+                if self.path.startswith(LISTED):
+                    status, headers, answer = worker.admin(self.command, self.path, body)
+                else:
+                    status, headers, answer = worker.http(self.command, self.path, self.headers.items(), body)
             except Exception:
                 traceback.print_exc()
                 status, headers, answer = 500, (), b""
