@@ -16,10 +16,21 @@ from toolkit.adapters.aws.emulator import ministack
 from toolkit.adapters.gcp import grants
 from toolkit.adapters.gcp.emulator.iam_conditions import holds
 from toolkit.adapters.gcp.emulator.iam_permissions import known
-from toolkit.adapters.gcp.grants import BUCKET, POWERS, PROJECT, SECRETS, Grant, Site, bindings, condition, roles
+from toolkit.adapters.gcp.grants import (
+    BATCH_POWERS,
+    BUCKET,
+    POWERS,
+    PROJECT,
+    SECRETS,
+    Grant,
+    Site,
+    bindings,
+    condition,
+    roles,
+)
 from toolkit.adapters.gcp.names import ROLES
 from toolkit.adapters.gcp.operator import terraform
-from toolkit.adapters.gcp.operator.things import Place, things
+from toolkit.adapters.gcp.operator.things import BATCH_APIS, Place, things
 from toolkit.state import keys
 
 SITE = Site("flights-prod", "my-project", "123456789012", "europe-west1", "flights-prod-1", "flights")
@@ -48,22 +59,36 @@ def _blocks(kind: str) -> list[str]:
     return [part.split("\n}\n")[0] for part in MAIN.split(f'resource "{kind}" ')[1:]]
 
 
-def test_the_module_holds_every_member_of_every_binding() -> None:
-    wanted = sum(
+def _members(site: Site) -> int:
+    return sum(
         len(binding["members"])
-        for thing in things(SITE, PLACE)
+        for thing in things(site, PLACE)
         if thing.kind.startswith("policy of ")
         for binding in thing.body["bindings"]
     )
-    names = re.findall(r'resource "(google_\w+_iam_member)" "(\w+)"', MAIN)
-    assert len(names) == len(set(names)) == wanted
 
 
-@pytest.mark.parametrize("power", POWERS)
+def test_the_module_holds_every_member_of_every_binding() -> None:
+    found = re.findall(r'resource "(google_\w+_iam_member)" "(\w+)" \{\n(?:  count +=(.*))?', MAIN)
+    assert len(found) == len({(kind, name) for kind, name, _ in found}) == _members(replace(SITE, batch=True))
+    assert len([when for *_, when in found if "var.batch" not in when]) == _members(SITE)
+
+
+@pytest.mark.parametrize("power", POWERS | BATCH_POWERS)
 def test_a_power_of_the_module_permits_what_bootstrap_lets_it(power: str) -> None:
     (block,) = [b for b in _blocks("google_project_iam_custom_role") if f'"${{local.roles}}.{power}"' in b]
     found = set(re.findall(r'"([a-z]+\.[A-Za-z]+\.[A-Za-z]+)"', block))
-    assert found == set(POWERS[power].permissions)
+    assert found == set((POWERS | BATCH_POWERS)[power].permissions)
+    assert ("var.batch" in block) == (power in BATCH_POWERS)
+
+
+def test_what_only_batch_needs_is_there_where_it_is_asked_for() -> None:
+    assert f"toset(var.batch ? {json.dumps([f'{api}.googleapis.com' for api in BATCH_APIS])} : [])" in MAIN
+    assert set(re.findall(r"role += google_project_iam_custom_role\.(batch|report)_power(.*)\.id", MAIN)) == {
+        ("batch", "[0]"), ("report", "[0]"),
+    }  # fmt: skip
+    filled = terraform.module({"stem": "flights-prod", "prefix": "flights", "bucket": "b-1"}, batch=True)
+    assert not [name for name, text in filled.items() if "var.batch" in text], "the target's settings say it"
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -973,3 +973,85 @@ resource "google_service_account_iam_member" "deployer_account_workloadidentityu
   role               = "roles/iam.workloadIdentityUser"
   member             = "principalSet://iam.googleapis.com/${google_iam_workload_identity_pool.pool[0].name}/attribute.repository/${var.pipeline}"
 }
+
+resource "google_project_service" "batch_apis" {
+  for_each           = toset(var.batch ? ["batch.googleapis.com", "compute.googleapis.com"] : [])
+  project            = var.google_project
+  service            = each.key
+  disable_on_destroy = false
+}
+
+resource "google_project_iam_custom_role" "batch_power" {
+  count       = var.batch ? 1 : 0
+  project     = var.google_project
+  role_id     = "${local.roles}.batch"
+  title       = "toolkit batch"
+  description = "start jobs of Batch, look at them and stop them (toolkit: project ${var.project}, target ${var.target})"
+  permissions = [
+    "batch.jobs.create",
+    "batch.jobs.delete",
+    "batch.jobs.get",
+    "batch.jobs.list",
+    "batch.tasks.list",
+  ]
+  stage      = "GA"
+  depends_on = [google_project_service.apis]
+}
+
+resource "google_project_iam_custom_role" "report_power" {
+  count       = var.batch ? 1 : 0
+  project     = var.google_project
+  role_id     = "${local.roles}.report"
+  title       = "toolkit report"
+  description = "run tasks of Batch: tell how they go, write what they print (toolkit: project ${var.project}, target ${var.target})"
+  permissions = [
+    "batch.states.report",
+    "logging.logEntries.create",
+  ]
+  stage      = "GA"
+  depends_on = [google_project_service.apis]
+}
+
+resource "google_project_iam_member" "project_batch_deployer" {
+  count   = var.batch ? 1 : 0
+  project = var.google_project
+  role    = google_project_iam_custom_role.batch_power[0].id
+  member  = google_service_account.deployer_account.member
+}
+
+resource "google_project_iam_member" "project_batch_drift_check" {
+  count   = var.batch ? 1 : 0
+  project = var.google_project
+  role    = google_project_iam_custom_role.batch_power[0].id
+  member  = google_service_account.drift_check_account.member
+}
+
+resource "google_project_iam_member" "project_batch_retrain" {
+  count   = var.batch ? 1 : 0
+  project = var.google_project
+  role    = google_project_iam_custom_role.batch_power[0].id
+  member  = google_service_account.retrain_account.member
+}
+
+resource "google_project_iam_member" "project_report_job" {
+  count   = var.batch ? 1 : 0
+  project = var.google_project
+  role    = google_project_iam_custom_role.report_power[0].id
+  member  = google_service_account.job_account.member
+}
+
+resource "google_project_iam_member" "project_report_retrain" {
+  count   = var.batch ? 1 : 0
+  project = var.google_project
+  role    = google_project_iam_custom_role.report_power[0].id
+  member  = google_service_account.retrain_account.member
+}
+
+resource "google_artifact_registry_repository_iam_member" "repository_pull_job" {
+  count      = var.batch ? 1 : 0
+  project    = var.google_project
+  location   = var.region
+  repository = google_artifact_registry_repository.repository.name
+  role       = google_project_iam_custom_role.pull_power.id
+  member     = google_service_account.job_account.member
+}

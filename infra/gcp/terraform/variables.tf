@@ -78,3 +78,9 @@ variable "pipeline" {
     error_message = "pipeline is not valid."
   }
 }
+
+variable "batch" {
+  description = "whether jobs may run by Batch: true where batch = \"needed\" or \"always\" in [targets.<t>.gcp]"
+  type        = bool
+  default     = false
+}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from toolkit.adapters.gcp.grants import Site, powers
+from toolkit.adapters.gcp.grants import BATCH_POWERS, Site, powers
 from toolkit.adapters.gcp.names import ROLES, Names
-from toolkit.adapters.gcp.operator.things import Place, Thing, things
+from toolkit.adapters.gcp.operator.things import BATCH_APIS, Place, Thing, things
 from toolkit.domain.hcl import Block, Call, Expression, text
 
 PROVIDER = "~> 6.0"
@@ -49,13 +50,21 @@ OUTPUTS = {
     "repository": ("google_artifact_registry_repository.repository.id", "where toolkit image push puts the image"),
 }
 _EMPTY = frozenset({"pipeline"})
+BATCH = Block(
+    'variable "batch"',
+    {
+        "description": 'whether jobs may run by Batch: true where batch = "needed" or "always" in [targets.<t>.gcp]',
+        "type": Expression("bool"),
+        "default": False,
+    },
+)
 
 
 def module(
     defaults: dict[str, str] | None = None, accounts: dict[str, str] | None = None, *, batch: bool = False
 ) -> dict[str, str]:
     """File name -> content. `defaults` are values of variables, `accounts` service accounts that are there already,
-    `batch` whether jobs may run by Batch."""
+    `batch` whether jobs may run by Batch; without defaults, the module has a variable for that."""
     given = defaults or {}
     site = replace(PLACEHOLDERS, accounts=accounts or {}, batch=batch)
     if given and not given.get("prefix"):
@@ -67,7 +76,7 @@ def module(
     )
     number = Block('data "google_project" "current"', {"project_id": _PROJECT})
     agent = Block('data "google_storage_project_service_account" "current"', {"project": _PROJECT})
-    resources = [block for thing in things(site, PLACE) for block in _blocks(thing, site)]
+    resources = _resources(site) if given else _switched(site)
     outputs = [
         Block(f'output "{name}"', {"description": words, "value": Expression(value)})
         for name, (value, words) in OUTPUTS.items()
@@ -76,11 +85,33 @@ def module(
     wanted = [name for name in VARIABLES if name != "prefix" or site.prefix]
     return {
         "versions.tf": text(versions),
-        "variables.tf": text(*(_variable(name, given.get(name, "")) for name in wanted)),
+        "variables.tf": text(*(_variable(name, given.get(name, "")) for name in wanted), *([] if given else [BATCH])),
         "main.tf": "# Generated: see toolkit/adapters/gcp/operator.\n\n"
         + text(_locals(given.get("stem", "")), number, agent, *resources),
         "outputs.tf": text(*outputs),
     }
+
+
+def _resources(site: Site) -> list[Block]:
+    return [block for thing in things(site, PLACE) for block in _blocks(thing, site)]
+
+
+def _switched(site: Site) -> list[Block]:
+    """With `var.batch` to say whether what only Batch needs is there."""
+    always = _resources(replace(site, batch=False))
+    there = {block.head for block in always}
+    more = [block for block in _resources(replace(site, batch=True)) if block.head not in there]
+    apis = {"for_each": Call("toset", _IF_BATCH_APIS), "project": _PROJECT, "service": Expression("each.key")}
+    own = Block('resource "google_project_service" "batch_apis"', {**apis, "disable_on_destroy": False})
+    return [*always, own, *(replace(block, attributes=_counted(block.attributes)) for block in more)]
+
+
+def _counted(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Of a block that is there once or not at all; so is a power that only Batch needs."""
+    found = dict(attributes)
+    if str(found.get("role", "")) in {f"google_project_iam_custom_role.{power}_power.id" for power in BATCH_POWERS}:
+        found["role"] = Expression(found["role"].replace("_power.id", "_power[0].id"))
+    return {"count": _IF_BATCH, **found}
 
 
 def _variable(name: str, default: str) -> Block:
@@ -273,6 +304,8 @@ def _account_label(role: str) -> str:
 
 _PROJECT = Expression("var.google_project")
 _IF_PIPELINE = Expression('var.pipeline == "" ? 0 : 1')
+_IF_BATCH = Expression("var.batch ? 1 : 0")
+_IF_BATCH_APIS = Expression(f"var.batch ? {json.dumps([f'{api}.googleapis.com' for api in BATCH_APIS])} : []")
 _POOL = "google_iam_workload_identity_pool.pool[0]"
 PRINCIPALS = f"principalSet://iam.googleapis.com/${{{_POOL}.name}}/attribute.repository/${{var.pipeline}}"
 _PLACES: dict[str, tuple[str, Callable[[Thing, str, Site], dict[str, Any]]]] = {
