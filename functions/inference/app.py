@@ -8,11 +8,17 @@ import gc
 
 gc.disable()  # nothing of what is loaded here becomes garbage: looking for it took 6 % of a start
 
-from pathlib import Path  # noqa: E402
+import typing  # noqa: E402
 
-from mangum import Mangum  # noqa: E402
+from toolkit.entry.later import put_off  # noqa: E402
 
-from toolkit.entry import inference  # noqa: E402
+# A sixth of a start: what asyncio and others import for what is never done here. Mangum takes names that `typing` has.
+with put_off("ssl", "asyncio.sslproto", "inspect", "ipaddress", "locale", "msgspec.inspect", typing_extensions=typing):
+    from pathlib import Path
+
+    from mangum import Mangum
+
+    from toolkit.entry import inference
 
 application = inference.application(Path(__file__).parent)
 handler = Mangum(application, lifespan="off")

@@ -143,8 +143,9 @@ def stored_kinds(folder: Path) -> list[str]:
 
 
 # What a cold start pays for. A new name here is a decision: say in the commit what it costs.
-ALLOWED = {"mangum", "typing_extensions", "msgspec", "numpy", "onnxruntime"}
+ALLOWED = {"mangum", "msgspec", "numpy", "onnxruntime"}
 FORBIDDEN = {"fastapi", "starlette", "pydantic", "polars", "pandas", "sklearn", "onnx", "joblib", "pickle5", "obstore"}
+FORBIDDEN |= {"ssl", "typing_extensions", "dataclasses", "random"}  # see `entry.later`
 
 START = "import app\n"
 ASK = """

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.adapters.aws.test_events import bridged, notification
 from tests.lifecycle.shop import Shop, make_shop

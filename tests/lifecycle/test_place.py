@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.lifecycle.shop import Shop, make_shop
@@ -29,7 +29,7 @@ def test_where_a_switch_would_be_a_deploy_signed_models_are_read_from_the_bucket
 ) -> None:
     memory = providers.provider("memory")
     lacks = {"functions.beside"} if one_deploy_at_a_time else set()
-    shop.ctx.providers = {"memory": dataclasses.replace(memory, claims=memory.claims - lacks)}
+    shop.ctx.providers = {"memory": msgspec.structs.replace(memory, claims=memory.claims - lacks)}
     root = TrustRoot(keys=(PublicKey(id="k", public="p"),) if trusted else ())
     monkeypatch.setattr(trust, "root", lambda ctx, least=0: root)
     assert place.from_bucket(shop.ctx) == (one_deploy_at_a_time and trusted)

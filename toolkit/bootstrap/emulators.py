@@ -19,7 +19,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -119,7 +118,7 @@ def find(provider: Provider, settings: Mapping[str, Any]) -> Emulator | None:
 def played(provider: Provider, emulator: Emulator, python: str) -> Provider:
     """The provider as the emulator plays it: functions run on this machine's Python unless `python` names another."""
     own = python in {"", "{}.{}".format(*sys.version_info[:2])}
-    return replace(
+    return msgspec.structs.replace(
         provider,
         claims=provider.claims - emulator.lacks,
         function_python="host" if own else provider.function_python,

@@ -12,15 +12,16 @@ import re
 
 from toolkit.domain.errors import ConfigError
 
-_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?")
-_RESOURCE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-_KEY_SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=@+-]{0,199}")
+# Patterns as text, here and beside: they are compiled by the first use and not by the start of every function.
+_NAME = r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?"
+_RESOURCE = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_KEY_SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._=@+-]{0,199}"
 MAX_KEY = 900  # S3, GCS and Azure all allow 1,024 bytes; a prefix needs room
 
 
 def check(kind: str, name: str) -> str:
     """`name` itself, if it is 1-40 characters of a-z, 0-9 and inner hyphens, starting with a letter."""
-    if not _NAME.fullmatch(name) or "--" in name:
+    if not re.fullmatch(_NAME, name) or "--" in name:
         hint = f"try {suggest(name)!r}"
         raise ConfigError(
             f"{kind} name {name!r}: use 1-40 of a-z, 0-9 and single inner hyphens, a letter first", hint=hint
@@ -30,7 +31,7 @@ def check(kind: str, name: str) -> str:
 
 def check_resource(kind: str, name: str) -> str:
     """`name` itself, if every provider takes it as the name of a job, schedule or function (see `resource`)."""
-    if not _RESOURCE.fullmatch(name):
+    if not re.fullmatch(_RESOURCE, name):
         raise ConfigError(
             f"{kind} name {name!r}: use 1-63 of a-z, 0-9 and inner hyphens", hint=f"try {suggest(name)!r}"
         )
@@ -45,7 +46,7 @@ def suggest(name: str) -> str:
 
 def check_key(key: str) -> str:
     """An object key: segments of safe characters joined by '/', no empty, '.' or '..' segment, no leading slash."""
-    if len(key) > MAX_KEY or not key or any(not _KEY_SEGMENT.fullmatch(part) for part in key.split("/")):
+    if len(key) > MAX_KEY or not key or any(not re.fullmatch(_KEY_SEGMENT, part) for part in key.split("/")):
         raise ConfigError(f"object key {key!r} is not valid: segments of letters, digits and ._=@+- joined by '/'")
     return key
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from toolkit.domain.errors import ConfigError
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
+_DURATION = r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)"
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?", re.IGNORECASE)
+_SIZE = r"(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?"
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
@@ -33,7 +33,7 @@ def parse(value: str) -> datetime:
 
 def seconds(duration: str) -> float:
     """'90s' -> 90.0; units ms, s, m, h, d, w."""
-    match = _DURATION.fullmatch(duration.strip())
+    match = re.fullmatch(_DURATION, duration.strip())
     if not match:
         raise ConfigError(f"not a duration: {duration!r}", hint="write 30s, 15m, 12h or 7d")
     return float(match[1]) * _SECONDS[match[2]]
@@ -41,7 +41,7 @@ def seconds(duration: str) -> float:
 
 def megabytes(size: str) -> int:
     """'512Mi' -> 512, '2Gi' -> 2048 (binary units; 'MB' is read as 'Mi')."""
-    match = _SIZE.fullmatch(size.strip())
+    match = re.fullmatch(_SIZE, size.strip(), re.IGNORECASE)
     if not match:
         raise ConfigError(f"not a size: {size!r}", hint="write 512Mi or 2Gi")
     power = _POWERS[(match[2] or "").lower().rstrip("i")]

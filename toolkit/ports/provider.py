@@ -1,15 +1,18 @@
-"""What an adapter folder says of itself: names, strings and claims; nothing that imports an SDK."""
+"""What an adapter folder says of itself: names, strings and claims; nothing that imports an SDK.
+
+A Struct, since a function reads one as it starts: a dataclass of as many fields takes a millisecond to make.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal
 
+import msgspec
 
-@dataclass(frozen=True)
-class Provider:
+
+class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """`PROVIDER = Provider(...)` in `toolkit/adapters/<name>/__init__.py`.
 
     `ports` maps a port to "module:function", the function being `open_<port>(settings) -> Port`; `settings` is
@@ -29,18 +32,19 @@ class Provider:
     claims: frozenset[str]
     extra: str = ""
     # function -> the packages that the adapter imports inside it, of those that `extra` brings
-    needs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    needs: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     operator: str = ""
     permissions: str = ""
     checks: str = ""  # "module:function" of what doctor asks of it (`ports.checks.Checks`)
     events: str = ""
-    emulators: dict[str, str] = field(default_factory=dict)
-    limits: dict[str, int] = field(default_factory=dict)  # e.g. {"function_memory_mb": 10240, "bundle_bytes": ...}
+    emulators: dict[str, str] = msgspec.field(default_factory=dict)
+    # e.g. {"function_memory_mb": 10240, "bundle_bytes": ...}
+    limits: dict[str, int] = msgspec.field(default_factory=dict)
     function_auth: Literal["iam", "token"] = "iam"  # who may call a function that is not public
     signer: str = ""  # "module:function" of who holds private keys, if it does (`ports.signer`)
     # container registries whose login it can give: pattern of the host -> "module:function", the function being
     # `login(host, settings) -> ports.registry.Login`
-    registries: dict[str, str] = field(default_factory=dict)
+    registries: dict[str, str] = msgspec.field(default_factory=dict)
     job_image: str = ""  # "module:function", `(settings) -> reference`: the image that its jobs run, if they run one
     # "module:function", `(provider, settings) -> Provider`: where settings choose between ways of doing things that do
     # not offer the same, the provider as these settings have it

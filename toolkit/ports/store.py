@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -24,18 +23,15 @@ class Object(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes
 
 
-@dataclass(frozen=True)
-class Create:
+class Create(msgspec.Struct, frozen=True):
     """Write only if the key does not exist; else AlreadyExists."""
 
 
-@dataclass(frozen=True)
-class Overwrite:
+class Overwrite(msgspec.Struct, frozen=True):
     """Write in any case."""
 
 
-@dataclass(frozen=True)
-class Match:
+class Match(msgspec.Struct, frozen=True):
     """Write only over the object with this etag; else PreconditionFailed (also when the key is missing)."""
 
     etag: str

@@ -11,7 +11,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from itertools import pairwise
+from operator import lt
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -135,7 +135,7 @@ def _verify(baseline: Baseline) -> None:
         len(baseline.counts) == baseline.size
         and len(baseline.sums) == baseline.moments
         and len(baseline.limits) == len(baseline.scales) == len(baseline.columns)
-        and all(a < b for c in baseline.columns if isinstance(c, Numbers) for a, b in pairwise(c.edges))
+        and all(all(map(lt, c.edges, c.edges[1:])) for c in baseline.columns if isinstance(c, Numbers))
     )
     if not sound:
         raise Corrupt("a baseline's parts do not fit together", hint="toolkit models verify")

@@ -12,7 +12,6 @@ import re
 from datetime import UTC, datetime
 
 PATTERN = "([0-9a-f]{12})[0-9a-f]{10}-(0|[1-9][0-9]{0,6})"
-_ID = re.compile(PATTERN)
 _LATEST = 253_402_300_799_999  # the last millisecond of the year 9999
 LENGTH = 22  # of the part that the rows of a request share
 
@@ -24,7 +23,7 @@ def prefix(moment_ms: int) -> str:
 
 def moment_ms(prediction_id: str) -> int | None:
     """The event's time in the id, or None if this is no id of ours."""
-    found = _ID.fullmatch(prediction_id)
+    found = re.fullmatch(PATTERN, prediction_id)
     if found is None:
         return None
     moment = int(found[1], 16)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -39,14 +39,14 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     vertex_health: str = ""
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True):
     status: int
     content: bytes
     content_type: bytes = JSON
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-class Request(NamedTuple):
+class Request(msgspec.Struct, frozen=True):
     headers: Headers
     body: Body
     prefix: str  # of the ids of its predictions
@@ -57,7 +57,7 @@ class Request(NamedTuple):
 Handler = Callable[[Request], Awaitable[Answer]]
 
 
-class Route(NamedTuple):
+class Route(msgspec.Struct, frozen=True):
     label: str  # in the metrics
     methods: Mapping[str, Handler]
     protocol: str = ""  # the module of `protocols` whose errors these are, "" for problem+json

@@ -27,8 +27,8 @@ JOURNALS = "journal/"
 CACHE = "cache/"
 BLOBS = "blobs/"
 MODELS = "models/"
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-_RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
+_DIGEST = r"[0-9a-f]{64}"
+_RUN = r"[a-z0-9][a-z0-9-]{0,99}"
 
 
 def stamp(time: str) -> str:
@@ -91,14 +91,14 @@ def model_file(digest: str) -> str:
 
 
 def _content(digest: str) -> str:
-    if not _DIGEST.fullmatch(digest):
+    if not re.fullmatch(_DIGEST, digest):
         raise ConfigError(f"not a SHA-256 digest: {digest!r}")
     return f"sha256/{digest[:2]}/{digest}"
 
 
 def signature(subject: str, key: str, number: int) -> str:
     """The `number`th envelope of a key over the subject of that digest."""
-    if not _DIGEST.fullmatch(subject):
+    if not re.fullmatch(_DIGEST, subject):
         raise ConfigError(f"not a SHA-256 digest: {subject!r}")
     return f"signatures/{subject}/{_segment('key', key)}-{number:04d}.json"
 
@@ -234,6 +234,6 @@ def page(target: str, endpoint: str, window: str, model_digest: str) -> str:
 
 
 def _segment(kind: str, text: str) -> str:
-    if not _RUN.fullmatch(text):
+    if not re.fullmatch(_RUN, text):
         raise ConfigError(f"{kind} id {text!r} is not valid: 1-100 of a-z, 0-9 and hyphens")
     return text

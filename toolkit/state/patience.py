@@ -5,7 +5,6 @@ A small loop of our own, since this runs inside functions where every import is 
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -22,6 +21,8 @@ sleep = time.sleep  # tests turn it off
 def attempts() -> Iterator[None]:
     """Yields once at once, then after each pause."""
     yield
+    import random  # half a millisecond of a function's start, for what seldom happens
+
     for pause in PAUSES:
         sleep(pause * (0.5 + random.random() / 2))  # noqa: S311  (jitter, not a secret)
         yield

@@ -15,7 +15,7 @@ from toolkit.domain import codec
 from toolkit.domain.codec import Record
 from toolkit.domain.errors import Corrupt
 from toolkit.ports.store import Store
-from toolkit.state import compaction, keys
+from toolkit.state import keys
 
 BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
 SECONDS = 60  # of an interval, where nothing else is said
@@ -63,6 +63,8 @@ class Together(Record, frozen=True, kw_only=True):
 def flushes(store: Store, target: str, endpoint: str, start: str, end: str) -> Iterator[Served]:
     """What was flushed from the midnight before `start` on (days are compacted) and before `end`. What happened after
     `start` is in these, as far as it was flushed."""
+    from toolkit.state import compaction  # who writes flushes does not need it
+
     prefix = keys.services(target, endpoint)
     for data in compaction.between(store, prefix, keys.stamp(f"{start[:10]}T00:00:00Z"), keys.stamp(end)):
         yield from _read(data, prefix)
@@ -91,6 +93,8 @@ def versions(flushed: Sequence[Served], seconds: int, first: int, last: int) -> 
 
 def compact(store: Store, target: str, endpoint: str, *, now: str, most: int = 48) -> int:
     """Add up the flushes of hours and days gone by; how many of them had something to do."""
+    from toolkit.state import compaction
+
     prefix = keys.services(target, endpoint)
 
     def merge(flushed: Sequence[bytes]) -> bytes:

@@ -1,4 +1,5 @@
 import sys
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,9 @@ def test_the_copy_holds_the_client_and_nothing_else(tmp_path: Path) -> None:
             "simplejson",
             "snapshot_restore_py",
         }
+        for source in runtime.folder.rglob("*.py"):
+            unchecked = Path(cache_from_source(str(source))).read_bytes()[4:8]
+            assert unchecked == b"\1\0\0\0", f"every start would compile {source}"
     assert runtimes.choose(tmp_path, tmp_path / "runtime") == runtime
 
 

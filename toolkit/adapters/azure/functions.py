@@ -5,8 +5,9 @@ beside each other, shares of traffic and one lasting URL; or function apps (`sit
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from toolkit.domain.errors import ConfigError
 from toolkit.ports import Settings

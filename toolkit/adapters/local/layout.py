@@ -13,14 +13,14 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+
+import msgspec
 
 from toolkit.domain.errors import ConfigError
 from toolkit.domain.names import check_key
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     top: str
 
     def find(self, key: str) -> tuple[str, os.stat_result] | None:
