@@ -37,11 +37,19 @@ def test_no_file_is_left_over() -> None:
     assert found == set(write.files())
 
 
-def test_template_and_module_hold_every_thing() -> None:
-    kinds = sorted(thing.kind for thing in THINGS if thing.id != "Group")
-    assert sorted(one["type"] for one in TEMPLATE["resources"]) == kinds
-    labels = re.findall(r'resource "azapi_resource" "(\w+)"', MAIN)
-    assert sorted(labels) == sorted({template.label(thing.id) for thing in THINGS})
+@pytest.mark.parametrize(("root", "way"), [(write.ROOT, "containerapps"), (write.ROOT / "functions", "functions")])
+def test_template_and_module_hold_every_thing(root: Path, way: str) -> None:
+    every = things(replace(PLACE, functions=way))
+    kinds = sorted(thing.kind for thing in every if thing.id != "Group")
+    made = json.loads((root / "template.json").read_text())["resources"]
+    assert sorted(one["type"] for one in made) == kinds
+    main = (root / "terraform" / "main.tf").read_text()
+    labels = re.findall(r'resource "azapi_resource" "(\w+)"', main)
+    assert sorted(labels) == sorted(template.label(thing.id) for thing in every)
+    assert len({thing.id for thing in every}) == len(every)
+    assert len({(thing.kind, thing.name) for thing in every}) == len(every)
+    assert ("Microsoft.Web/sites/publish/action" in main) is (way == "functions")
+    assert ("Microsoft.App/containerApps/write" in main) is (way == "containerapps")
 
 
 def test_no_marker_is_left() -> None:
@@ -67,9 +75,10 @@ def test_nothing_has_a_wildcard_or_a_role_of_the_platforms() -> None:
             assert thing.body["properties"]["roleDefinitionId"].id.endswith("Power")
 
 
+@pytest.mark.parametrize("way", ["containerapps", "functions"])
 @pytest.mark.parametrize("role", [*ROLES, "deployer"])
-def test_nobody_replaces_or_removes_in_the_journal(role: str) -> None:
-    for grant in roles()[role]:
+def test_nobody_replaces_or_removes_in_the_journal(role: str, way: str) -> None:
+    for grant in roles(way)[role]:
         if grant.on == CONTAINER and {"replace", "remove"} & {grant.power}:
             assert grant.folders, "all of the container is not for replacing"
             assert not [folder for folder in grant.folders if folder.startswith("journal")]

@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parents[2] / "infra" / "azure"
 
 def files() -> dict[Path, str]:
     """Path -> what it should hold."""
-    return {ROOT / name: text for name, text in template.files().items()}
+    ways = {ROOT: "containerapps", ROOT / "functions": "functions"}
+    return {root / name: text for root, way in ways.items() for name, text in template.files(functions=way).items()}
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pytest
 
 from tests.adapters.azure import microsoft
 from tests.support import Shell
+from toolkit.adapters.azure import sites_body
 from toolkit.adapters.azure.client import Arm
 from toolkit.adapters.azure.names import ROLES
 from toolkit.adapters.azure.operator.bootstrap import AzureOperator, differing, open_operator
@@ -65,6 +66,21 @@ def test_half_made_is_finished(stop: int) -> None:
         second.carry_out(action)
         second.carry_out(action)
     assert operator(settings).plan().changes == ()
+
+
+def test_function_apps_have_their_own_half_once() -> None:
+    settings = {**microsoft.settings(), "functions": "functions"}
+    first = operator(settings)
+    for action in first.plan().changes:
+        first.carry_out(action)
+    assert operator(settings).plan().changes == ()
+    names = {action.name.rpartition("/")[2] for action in operator(settings).plan().actions}
+    assert {"azure-webjobs-hosts", "azure-webjobs-secrets"} <= names
+    for role in ("inference", "drift-check"):
+        assert sites_body.packages(settings["container"], role) in names
+    policies = operator(settings).policies()
+    assert any(grant["on"] == "drift-check-packages" for grant in policies["drift-check"]["grants"])
+    assert "azure-webjobs-hosts" in operator(settings).templates()["template.json"]
 
 
 def _change(settings: Settings, kind: str, name: str, change: dict[str, Any]) -> None:

@@ -138,6 +138,26 @@ def test_a_guard_is_one_that_azure_takes_and_is_on() -> None:
             checks.guard({"properties": guard})
 
 
+@pytest.mark.parametrize(
+    ("workspace", "category"), [("/subscriptions/s", "FunctionAppLogs"), (None, "ContainerAppConsoleLogs")]
+)
+def test_a_diagnostic_setting_that_azure_refuses(workspace: str | None, category: str) -> None:
+    good = described.logs("/subscriptions/s/resourceGroups/g/providers/Microsoft.OperationalInsights/workspaces/logs")
+    checks.logs(good)
+    bad = copy.deepcopy(good)
+    bad["properties"]["workspaceId"] = workspace or good["properties"]["workspaceId"]
+    bad["properties"]["logs"][0]["category"] = category
+    with pytest.raises(Refused):
+        checks.logs(bad)
+
+
+def test_each_identity_has_a_container_of_packages_that_azure_takes() -> None:
+    for container in ("abc", "a" * 63):
+        found = {described.packages(container, role) for role in ("inference", "drift-check")}
+        assert len(found) == 2
+        assert all(3 <= len(one) <= 63 for one in found)
+
+
 def test_a_package_is_the_bundle_and_what_azure_wants_beside_it(tmp_path: Path) -> None:
     bundle, package = tmp_path / "b.zip", tmp_path / "p.zip"
     with zipfile.ZipFile(bundle, "w") as made:

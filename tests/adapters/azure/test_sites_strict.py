@@ -23,6 +23,7 @@ OURS = "Microsoft.Web/"
 METHODS = {
     "PUT serverfarms/{plan}", "PUT sites/{site}", "GET sites/{site}", "GET sites",
     "PUT sites/{site}/config/authsettingsV2", "POST sites/{site}/config/appsettings/list",
+    "PUT sites/{site}/providers/Microsoft.Insights/diagnosticSettings/{setting}",
     "PUT sites/{site}/config/appsettings", "POST sites/{site}/syncfunctiontriggers",
 }  # fmt: skip
 FREE = ("tags", "userAssignedIdentities")  # maps of whatever one likes; settings are looked at by name and value

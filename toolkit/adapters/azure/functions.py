@@ -16,6 +16,7 @@ from toolkit.ports.provider import Provider
 
 FUNCTIONS = "functions"  # of the setting `functions`
 LACKS = frozenset({"functions.weights", "functions.beside"})
+PERMISSIONS = "toolkit.adapters.azure.permissions:of_sites"
 LIMITS = {"function_memory_mb": 4096, "function_timeout_seconds": 230}
 
 
@@ -23,7 +24,8 @@ def chosen(provider: Provider, settings: Mapping[str, Any]) -> Provider:
     """The provider as the settings have it: function apps offer less than container apps."""
     if settings.get("functions") != FUNCTIONS:
         return provider
-    return replace(provider, claims=provider.claims - LACKS, limits={**provider.limits, **LIMITS})
+    limits = {**provider.limits, **LIMITS}
+    return replace(provider, claims=provider.claims - LACKS, limits=limits, permissions=PERMISSIONS)
 
 
 def url(settings: Settings, function: str) -> str:

@@ -9,21 +9,29 @@ path (Azure's attribute-based access control).
   replaces one, and no power that has the latter or `blobs/delete` is granted on journal/. Who owns the subscription may
   still delete; what was deleted stays for the days of the account's soft delete.
 - Listing blobs is `blobs/read` too: a condition on paths leaves listings out.
-- Container apps and jobs are reached in the target's resource group, which is the wall between targets.
+- Container apps, function apps and jobs are reached in the target's resource group, which is the wall between targets.
+
+With `functions = "functions"` whoever could change container apps may change function apps instead. What runs in these
+also is their host: it takes leases and keeps the times of timers and its keys in two containers of Azure's own names
+(`AzureWebJobsStorage`), and writes and reads its package in a third, one for each identity: who could write another's
+package would become it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from toolkit.adapters.azure.names import ROLES
 
-_BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
+_CONTAINERS = "Microsoft.Storage/storageAccounts/blobServices/containers"
+_BLOBS = f"{_CONTAINERS}/blobs"
+_SITES, _PLANS = "Microsoft.Web/sites", "Microsoft.Web/serverfarms"
 _APPS = "Microsoft.App/containerApps"
 _JOBS = "Microsoft.App/jobs"
 CONTAINER, GROUP, TOPIC, RULE, VAULT, REGISTRY, WORKSPACE = (
     "container", "group", "topic", "rule", "vault", "registry", "workspace",
 )  # fmt: skip
+HOSTS, KEYS, PACKAGES = "hosts", "keys", {"inference": "packages", "drift-check": "drift-check-packages"}
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,30 @@ POWERS: dict[str, Power] = {
         ),
     ),
     "remove-apps": Power("remove functions", (f"{_APPS}/delete",)),
+    "sites": Power(
+        "make and change function apps, deploy to them, set their timers",
+        (
+            "Microsoft.Insights/diagnosticSettings/read", "Microsoft.Insights/diagnosticSettings/write",
+            "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
+            "Microsoft.ManagedIdentity/userAssignedIdentities/read", "Microsoft.Resources/tags/read",
+            "Microsoft.Resources/tags/write", f"{_PLANS}/join/action", f"{_PLANS}/read", f"{_PLANS}/write",
+            f"{_SITES}/config/list/action", f"{_SITES}/config/read", f"{_SITES}/config/write",
+            f"{_SITES}/publish/action", f"{_SITES}/read", f"{_SITES}/syncfunctiontriggers/action", f"{_SITES}/write",
+        ),
+    ),
+    "remove-sites": Power("remove functions", (f"{_PLANS}/delete", f"{_SITES}/delete")),
+    "connect": Power(
+        "have a function's logs sent to the workspace",
+        (
+            "Microsoft.OperationalInsights/workspaces/read",
+            "Microsoft.OperationalInsights/workspaces/sharedKeys/action",
+        ),
+    ),
+    "host": Power(
+        "run the host of functions: leases, times of timers, keys, packages",
+        (f"{_CONTAINERS}/read", f"{_CONTAINERS}/write"),
+        (f"{_BLOBS}/add/action", f"{_BLOBS}/delete", f"{_BLOBS}/read", f"{_BLOBS}/write"),
+    ),
     "jobs": Power(
         "make, start, look at and stop jobs, which schedules are too",
         (
@@ -111,13 +143,42 @@ class Grant:
     folders: tuple[str, ...] = ()
 
 
-def roles() -> dict[str, tuple[Grant, ...]]:
-    """Role -> what its identity is given, in the order of `names.ROLES`; then a person or a pipeline, who deploys."""
+def roles(functions: str = "containerapps") -> dict[str, tuple[Grant, ...]]:
+    """Role -> what its identity is given, in the order of `names.ROLES`; then a person or a pipeline, who deploys.
+    `functions` is the target's setting."""
     found = {
         "inference": _inference(), "drift-check": _drift_check(), "job": _job(), "retrain": _retrain(),
         "scheduler": (), "deployer": _deployer(),
     }  # fmt: skip
-    return {role: found[role] for role in (*ROLES, "deployer")}
+    apps = functions == "functions"
+    return {role: _on_sites(role, found[role]) if apps else found[role] for role in (*ROLES, "deployer")}
+
+
+def _on_sites(role: str, given: tuple[Grant, ...]) -> tuple[Grant, ...]:
+    """The same where functions are function apps."""
+    instead = {"traffic": "sites", "remove-apps": "remove-sites"}
+    found = [replace(one, power=instead.get(one.power, one.power)) for one in given]
+    if role in PACKAGES:  # a function app runs in no image
+        found = [one for one in found if one.power != "pull"]
+        host = {HOSTS: "leases, and the times of its timers", KEYS: "its host's keys", PACKAGES[role]: "its package"}
+        found += [Grant("host", on, why) for on, why in host.items()]
+    if any(one.power == "sites" for one in found):
+        found.append(Grant("connect", WORKSPACE, "logs of the functions that it makes"))
+    if role in {"retrain", "deployer"}:
+        kept = ("azure-functions", "azure-timers")
+        found.append(Grant("replace", CONTAINER, "versions that are gone, schedules", kept))
+    return tuple(_joined(found))
+
+
+def _joined(given: list[Grant]) -> list[Grant]:
+    """Azure keeps one assignment of a role for an identity on a resource, with one condition."""
+    found: dict[tuple[str, str], Grant] = {}
+    for one in given:
+        if before := found.get((one.power, one.on)):
+            folders = (*before.folders, *one.folders) if before.folders and one.folders else ()
+            one = replace(one, why=f"{before.why}; {one.why}", folders=folders)
+        found[one.power, one.on] = one
+    return list(found.values())
 
 
 def _inference() -> tuple[Grant, ...]:

@@ -39,6 +39,8 @@ from toolkit.ports import Settings
 
 TAGS, TAGS_VERSION = "providers/Microsoft.Resources/tags/default", "2024-07-01"
 PLANS = "Microsoft.Web/serverfarms"
+LOGS, LOGS_VERSION = "providers/Microsoft.Insights/diagnosticSettings/toolkit", "2021-05-01-preview"
+WORKSPACES = "Microsoft.OperationalInsights/workspaces"
 FAILED, DEPLOYED = 3, 4  # states of a deployment
 
 
@@ -153,7 +155,6 @@ class SiteFunctions:
     def _make(self, spec: FunctionSpec, tags: dict[str, str]) -> None:
         """The app, empty and guarded. Each step may be there already."""
         what = f"publish function {spec.name}"
-        self._versions.make_container(described.packages(self._settings))
         self._arm.change(what, "PUT", self._plan(spec.name), VERSION, described.plan(self._arm.location))
         self._arm.change(what, "PUT", self._path(spec.name), VERSION, {**self._body(spec), "tags": tags})
         self._admit(spec.name, everybody=False)
@@ -168,6 +169,8 @@ class SiteFunctions:
         if held != wanted["properties"]["functionAppConfig"]:
             what = f"resize function {name}"
             self._arm.change(what, "PUT", self._path(name), VERSION, {**wanted, "tags": body["tags"]})
+        what = f"keep what function {name} prints"
+        self._arm.change(what, "PUT", f"{self._path(name)}/{LOGS}", LOGS_VERSION, described.logs(self._workspace))
         self._timers.settle(name)
         with tempfile.TemporaryDirectory(prefix="package-") as folder:
             bundle, package = Path(folder, "bundle.zip"), Path(folder, "package.zip")
@@ -208,7 +211,7 @@ class SiteFunctions:
         self._arm.change(f"tag function {name}", "PATCH", path, TAGS_VERSION, body)
 
     def _body(self, spec: FunctionSpec) -> dict[str, Any]:
-        identity = self._apps.identity("drift-check" if spec.tags.get("role") == "drift-check" else "inference")
+        identity = self._apps.identity(described.role(spec))
         client, plan, timers = self._apps.client_of(identity), self._plan(spec.name), self._timers.wanted(spec.name)
         return described.app(self._settings, plan=plan, identity=identity, client=client, spec=spec, timers=timers)
 
@@ -250,6 +253,10 @@ class SiteFunctions:
 
     def _path(self, name: str) -> str:
         return self._arm.path(SITES, described.called(self._settings, name))
+
+    @property
+    def _workspace(self) -> str:
+        return self._arm.path(WORKSPACES, self._apps.names.workspace)
 
     def _plan(self, name: str) -> str:
         return self._arm.path(PLANS, described.called(self._settings, name))

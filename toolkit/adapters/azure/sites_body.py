@@ -23,6 +23,7 @@ NAME, STEM, SERVES = "toolkit-function", "toolkit-stem", "toolkit-serves"
 OWN = frozenset({NAME, STEM, SERVES})
 SIZES = (512, 2048, 4096)  # MB of an instance
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+INFERENCE = "inference"
 SECONDS = 230  # after which Azure's load balancer gives up on an answer
 AT_ONCE = 8  # calls of one instance
 MOST_INSTANCES = 1000
@@ -57,6 +58,11 @@ def size(spec: FunctionSpec) -> int:
             hint='functions = "containerapps" in [targets.<t>.azure] has up to 8,192',
         )
     return found
+
+
+def role(spec: FunctionSpec) -> str:
+    """Whose identity it has."""
+    return "drift-check" if spec.tags.get("role") == "drift-check" else INFERENCE
 
 
 def python(spec: FunctionSpec) -> str:
@@ -108,7 +114,7 @@ def config(settings: Mapping[str, Any], identity: str, spec: FunctionSpec) -> di
         "deployment": {
             "storage": {
                 "type": "blobContainer",
-                "value": f"{STORAGE.format(settings['account'])}/{packages(settings)}",
+                "value": f"{STORAGE.format(settings['account'])}/{packages(settings['container'], role(spec))}",
                 "authentication": {"type": "UserAssignedIdentity", "userAssignedIdentityResourceId": identity},
             }
         },
@@ -132,6 +138,11 @@ def environment(settings: Mapping[str, Any], client: str) -> dict[str, str]:
     }
 
 
+def logs(workspace: str) -> dict[str, Any]:
+    """A diagnostic setting of the app: what it prints goes to the workspace, in the table FunctionAppLogs."""
+    return {"properties": {"workspaceId": workspace, "logs": [{"category": "FunctionAppLogs", "enabled": True}]}}
+
+
 def guard(settings: Mapping[str, Any], *, everybody: bool) -> dict[str, Any]:
     """`config/authsettingsV2`: as before a container app, and said here whether a caller has to be known."""
     found = containerapps_body.guard(settings, everybody=everybody)
@@ -139,9 +150,10 @@ def guard(settings: Mapping[str, Any], *, everybody: bool) -> dict[str, Any]:
     return found
 
 
-def packages(settings: Mapping[str, Any]) -> str:
-    """The container where the platform keeps what is deployed: not the target's own, which the app may not read."""
-    return f"{settings['container'][:54]}-packages"
+def packages(container: str, role: str) -> str:
+    """The container where the platform keeps what is deployed, by the identity that runs it: not the target's own,
+    which the app may not read, nor one that another identity may write. An operator makes it."""
+    return f"{container[:42]}-{'' if role == INFERENCE else f'{role}-'}packages"
 
 
 def at_once(spec: FunctionSpec) -> int:

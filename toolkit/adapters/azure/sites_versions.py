@@ -6,13 +6,10 @@ package of a version is made anew from its bundle when traffic goes there: bundl
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 import msgspec
 
-from toolkit.adapters.azure.blob_service import service
-from toolkit.adapters.azure.errors import translated
 from toolkit.adapters.azure.store import open_store
 from toolkit.domain import digest
 from toolkit.domain.errors import AlreadyExists
@@ -33,7 +30,6 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 class Versions:
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
         self._store = open_store(settings)
 
     def of(self, function: str) -> dict[str, Record]:
@@ -69,12 +65,6 @@ class Versions:
 
     def require_bundle(self, spec: FunctionSpec) -> None:
         self._store.head(spec.bundle_key)
-
-    def make_container(self, name: str) -> None:
-        """One beside the store's, where the platform keeps what is deployed. There already is fine."""
-        account = service(self._settings["account"], self._settings["endpoint"])
-        with suppress(AlreadyExists), translated(f"make the container {name}"):
-            account.create_container(name)
 
     def _all(self, function: str) -> dict[str, Record]:
         keys = [meta.key for meta in self._store.list(f"{FOLDER}/{function}/")]

@@ -13,10 +13,10 @@ import tempfile
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from toolkit.adapters.azure.emulator import containerapps_checks, shapes
+from toolkit.adapters.azure.emulator import containerapps_checks
 from toolkit.adapters.azure.emulator import sites_checks as checks
 from toolkit.adapters.azure.emulator.arm_console import FUNCTIONS, ConsoleLogs
 from toolkit.adapters.azure.emulator.arm_room import GROUP, id_of, listed
@@ -26,6 +26,7 @@ from toolkit.adapters.azure.emulator.identity import Identity
 from toolkit.adapters.azure.emulator.operations import HOST, POLLS, RESULT, Operations
 from toolkit.adapters.azure.emulator.refused import Refused, conflict, missing
 from toolkit.adapters.azure.emulator.rest import Call, Handler, Method, Reply
+from toolkit.adapters.azure.emulator.sites_shapes import LOGGED, TAGGED
 from toolkit.adapters.azure.emulator.sites_timers import App, Timers
 from toolkit.domain import times
 from toolkit.execution.container.instances import Instances, Shape
@@ -41,12 +42,7 @@ VERSION = "2025-05-01"
 PROVIDER = "Microsoft.Web"
 SITES, PLANS = f"{PROVIDER}/sites", f"{PROVIDER}/serverfarms"
 TAGS = "providers/Microsoft.Resources/tags/default"
-TAGGED = shapes.Shape(  # no SDK of those that are here has the Tags API
-    {
-        "operation": shapes.Field(Literal["Merge", "Replace", "Delete"], required=True),
-        "properties": shapes.Field(shapes.Shape({"tags": shapes.Field(dict[str, str])}), required=True),
-    }
-)
+LOGS = "providers/Microsoft.Insights/diagnosticSettings"
 DOMAIN = "azurewebsites.net"
 PATH = re.compile(rf"/([A-Za-z0-9-]+)\.{re.escape(DOMAIN)}(/.*)?")
 WORKER = "toolkit.adapters.azure.emulator.sites_worker"
@@ -66,6 +62,7 @@ class Kept:
     deployments: dict[str, list[Any]] = field(default_factory=dict)
     uploaded: dict[str, bytes] = field(default_factory=dict)
     instances: Instances | None = None
+    logged: bool = False  # to Log Analytics
     app: App | None = None  # its triggers
 
 
@@ -92,6 +89,14 @@ class Sites:
             _arm("DELETE", plan, self.delete_plan),
             _arm("PUT", site, self.put, models.Site),
             Method("PATCH", HOST, f"{GROUP}/providers/{site}/{TAGS}", self.tag, TAGGED, versions=("2024-07-01",)),
+            Method(
+                "PUT",
+                HOST,
+                f"{GROUP}/providers/{site}/{LOGS}/{{setting}}",
+                self.put_logs,
+                LOGGED,
+                versions=("2021-05-01-preview",),
+            ),
             _arm("GET", site, self.get),
             _arm("GET", SITES, self.list, query=("$skiptoken",)),
             _arm("DELETE", site, self.delete),
@@ -188,6 +193,15 @@ class Sites:
     def get_guard(self, call: Call) -> Reply:
         with self._lock:
             return Reply(self._find(call).guard)
+
+    def put_logs(self, call: Call) -> Reply:
+        """What the app prints from now on is in Log Analytics."""
+        checks.logs(call.body)
+        with self._lock:
+            kept = self._find(call)
+            kept.logged = any(one["enabled"] for one in call.body["properties"]["logs"])
+            setting = call.path["setting"]
+            return Reply({**copy.deepcopy(call.body), "id": f"{kept.desired['id']}/{LOGS}/{setting}", "name": setting})
 
     def get_settings(self, call: Call) -> Reply:
         with self._lock:
@@ -303,7 +317,8 @@ class Sites:
                 return instances.call(request) if (instances := self._instances(kept)) else None
 
             def told(text: str) -> None:
-                self._log.told(text, times.now(), name, "host")
+                if kept.logged:
+                    self._log.told(text, times.now(), name, "host")
 
             kept.app = App(call, told)
         kept.app.stale = True
@@ -357,7 +372,8 @@ class Sites:
             }  # fmt: skip
 
         def printed(text: str, time: str) -> None:
-            self._log.told(text, time, name, instance)
+            if kept.logged:
+                self._log.told(text, time, name, instance)
 
         return Instances(shape, self._home, self._reaper, printed, environment)
 

@@ -16,6 +16,9 @@ from toolkit.adapters.azure.emulator.refused import Refused
 NAME = re.compile(r"(?=.{2,60}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?")
 _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRET = re.compile(r"AccountKey=|SharedAccessKey=|SharedAccessSignature=|InstrumentationKey=", re.IGNORECASE)
+_WORKSPACE = re.compile(
+    r"/subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/Microsoft\.OperationalInsights/workspaces/[A-Za-z0-9-]{4,63}"
+)
 PYTHONS = {"3.10", "3.11", "3.12", "3.13"}
 SIZES = {512, 2048, 4096}
 NOT_HERE = {  # settings of other plans, which Flex Consumption refuses
@@ -103,6 +106,16 @@ def guard(body: Mapping[str, Any]) -> None:
     found = body["properties"]["globalValidation"]
     if found.get("requireAuthentication") == (found.get("unauthenticatedClientAction") == "AllowAnonymous"):
         raise wrong("globalValidation", "requireAuthentication and unauthenticatedClientAction contradict each other")
+
+
+def logs(body: Mapping[str, Any]) -> None:
+    """A diagnostic setting."""
+    properties = body["properties"]
+    if not _WORKSPACE.fullmatch(properties["workspaceId"]):
+        raise wrong("workspaceId", f"{properties['workspaceId']} is no Log Analytics workspace")
+    known = {"FunctionAppLogs", "AppServiceAuthenticationLogs"}
+    if odd := [one["category"] for one in properties["logs"] if one["category"] not in known]:
+        raise wrong("logs", f"Category '{odd[0]}' is not supported.")
 
 
 def package(data: bytes, python: str) -> str:

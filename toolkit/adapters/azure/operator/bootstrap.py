@@ -54,7 +54,7 @@ class AzureOperator:
 
     def policies(self) -> dict[str, dict[str, Any]]:
         """Offline: role definitions and conditions, by role."""
-        prefix = self._settings["prefix"]
+        prefix, every = self._settings["prefix"], grants.roles(self._settings["functions"])
 
         def shown(grant: grants.Grant) -> dict[str, Any]:
             power = grants.POWERS[grant.power]
@@ -62,7 +62,7 @@ class AzureOperator:
             said = grants.condition(grant, prefix)
             return {**found, **({"condition": said} if said else {})}
 
-        return {role: {"grants": [shown(one) for one in given]} for role, given in grants.roles().items()}
+        return {role: {"grants": [shown(one) for one in given]} for role, given in every.items()}
 
     def templates(self) -> dict[str, str]:
         return template.files(self._place)
@@ -177,6 +177,7 @@ class AzureOperator:
             subscription=given["subscription"], group=given["resource_group"], location=given["location"],
             account=given["account"], container=given["container"], prefix=given["prefix"], vault=given["vault"],
             registry=Names(given["stem"], given["subscription"]).registry, tenant=given["tenant"],
+            functions=given["functions"],
         )  # fmt: skip
 
 

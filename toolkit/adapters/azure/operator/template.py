@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 from toolkit.adapters.azure.operator.things import Known, Place, Thing, things
@@ -33,14 +33,16 @@ PARAMETERS = {
     "registry": "the container registry: 5-50 of letters and digits, the world's",
     "tenant": "the id of the Entra tenant",
 }
-MARKED = Place(**{one.name: f"<{one.name}>" for one in fields(Place)})
+MARKED = Place(**{name: f"<{name}>" for name in PARAMETERS})
 _WITHIN = frozenset({"subscription", "group"})  # an ARM template knows where it is deployed
 
 
-def files(place: Place | None = None) -> dict[str, str]:
-    """File name -> content; `place` gives the parameters' defaults."""
-    given = {one.name: getattr(place, one.name) for one in fields(Place)} if place else {}
-    marked = replace(MARKED, prefix="") if given and not given["prefix"] else MARKED
+def files(place: Place | None = None, functions: str = "containerapps") -> dict[str, str]:
+    """File name -> content; `place` gives the parameters' defaults, else `functions` says what functions are."""
+    given = {name: getattr(place, name) for name in PARAMETERS} if place else {}
+    marked = replace(MARKED, functions=place.functions if place else functions)
+    if given and not given["prefix"]:
+        marked = replace(marked, prefix="")
     return {
         "template.json": arm(marked, given),
         **{f"terraform/{name}": words for name, words in terraform(marked, given).items()},

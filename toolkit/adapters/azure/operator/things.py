@@ -9,9 +9,11 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from toolkit.adapters.azure.grants import POWERS, Grant, condition, roles
+from toolkit.adapters.azure.functions import FUNCTIONS
+from toolkit.adapters.azure.grants import PACKAGES, POWERS, Grant, condition, roles
 from toolkit.adapters.azure.metrics import COLUMNS, STREAM, TABLE
 from toolkit.adapters.azure.names import ROLES, Names
+from toolkit.adapters.azure.sites_body import packages
 
 ARM_VERSIONS = {
     "Microsoft.Resources/resourceGroups": "2024-07-01",
@@ -55,6 +57,7 @@ class Place:
     vault: str
     registry: str
     tenant: str
+    functions: str = "containerapps"  # what they are, as in the settings
 
     @property
     def tags(self) -> dict[str, str]:
@@ -127,6 +130,10 @@ def _storage(place: Place) -> tuple[Thing, ...]:
         },
     }
     open_network = "functions and people reach it from anywhere, with Entra's tokens only: no key opens it"
+    made = [("Container", place.container)]
+    if place.functions == FUNCTIONS:
+        made += [("Hosts", "azure-webjobs-hosts"), ("Keys", "azure-webjobs-secrets")]
+        made += [(_title(on), packages(place.container, role)) for role, on in PACKAGES.items()]
     return (
         Thing("Account", kind, place.account, account, waivers={
             "CKV_AZURE_35": open_network,
@@ -139,8 +146,11 @@ def _storage(place: Place) -> tuple[Thing, ...]:
             "deleteRetentionPolicy": retention,
             "containerDeleteRetentionPolicy": retention,
         }}),
-        Thing("Container", f"{kind}/blobServices/containers", f"{place.account}/default/{place.container}",
-              {"properties": {"publicAccess": "None"}}),
+        *(
+            Thing(id_, f"{kind}/blobServices/containers", f"{place.account}/default/{name}",
+                  {"properties": {"publicAccess": "None"}})
+            for id_, name in made
+        ),
     )  # fmt: skip
 
 
@@ -227,7 +237,7 @@ def _environment(place: Place) -> Thing:
 
 def _definitions(place: Place) -> tuple[Thing, ...]:
     """One of each power that an identity is given."""
-    used = {grant.power for role in ROLES for grant in roles()[role]}
+    used = {grant.power for role in ROLES for grant in roles(place.functions)[role]}
     return tuple(_definition(place, power) for power in POWERS if power in used)
 
 
@@ -252,7 +262,7 @@ def _definition(place: Place, power: str) -> Thing:
 
 
 def _assignments(place: Place) -> tuple[Thing, ...]:
-    return tuple(_assignment(place, role, grant) for role in ROLES for grant in roles()[role])
+    return tuple(_assignment(place, role, grant) for role in ROLES for grant in roles(place.functions)[role])
 
 
 def _assignment(place: Place, role: str, grant: Grant) -> Thing:
