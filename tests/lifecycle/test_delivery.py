@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from tests.lifecycle.shop import Shop, make_shop
 from tests.lifecycle.test_deploy import tiny, version
@@ -234,6 +235,30 @@ def test_what_cannot_be_is_refused_before_anything_is_published(life: Life) -> N
     with pytest.raises(Conflict, match="serves already"):
         launch.run(life.ctx, 1, shares=(0.1, 1.0))
     assert life.route == {"1": 1.0}
+
+
+def test_where_no_version_runs_beside_another_a_shadow_is_refused_and_the_rest_is_our_own_functions(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Azure Functions: one version serves, and traffic is neither split nor sent to any other."""
+    ctx = life.ctx
+    whole = ctx.providers["memory"]
+    lacks = structs.replace(whole, claims=whole.claims - {"functions.weights", "functions.beside"})
+    monkeypatch.setitem(ctx.providers, "memory", lacks)
+    before = [state.versions for state in ctx.functions.list()]
+    with pytest.raises(PlanError, match="runs no version beside another") as refused:
+        launch.run(ctx, shares=(1.0,), shadowed=True)
+    assert "--canary" in refused.value.hint
+    assert [state.versions for state in ctx.functions.list()] == before
+    assert life.route == {"1": 1.0}
+    begun = launch.run(ctx, shares=(0.1, 1.0))
+    assert list(begun.how["routers"]) == ["0"]
+    assert set(life.route.values()) == {1.0}, "one version at a time, with both models in it"
+    delivery.abort(ctx, "enough")
+    assert life.route == {"1": 1.0}
+    life.clock.forward(1)
+    assert launch.run(ctx, 2, shares=(1.0,)).rollout.phase == "baking"  # blue-green
+    assert set(life.route.values()) == {1.0}
 
 
 class Dying:

@@ -37,7 +37,8 @@ def run(
     expects of it).
 
     Raises Conflict (another rollout is on its way, or it serves already), NotFound (nothing is deployed yet), PlanError
-    (the model is read from the bucket, or no rows are kept to replay), Untrusted, GateFailed (over the serve budget).
+    (the model is read from the bucket; a shadow where no rows are kept to replay, or no version runs beside another),
+    Untrusted, GateFailed (over the serve budget).
     """
     current = naming.releases(ctx).current()
     if current is None:
@@ -107,6 +108,13 @@ def _possible(ctx: Context, current: Release, shadowed: bool) -> None:
         raise PlanError(
             "the endpoint reads its model from the bucket: all of its workers serve one version",
             hint='[serve] model = "baked", then toolkit deploy',
+        )
+    who = ctx.provider("functions")
+    if shadowed and not who.offers("functions.beside"):
+        raise PlanError(
+            f"a shadow is asked beside the version that serves, and {who.title}, as {ctx.target} is set, runs no "
+            "version beside another",
+            hint="toolkit deploy --canary 5%,25%,100%: our own function splits the traffic",
         )
     if shadowed and not ctx.project.serve.capture.features:
         raise PlanError(

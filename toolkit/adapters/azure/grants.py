@@ -167,6 +167,9 @@ def _on_sites(role: str, given: tuple[Grant, ...]) -> tuple[Grant, ...]:
     if role in {"retrain", "deployer"}:
         kept = ("azure-functions", "azure-timers")
         found.append(Grant("replace", CONTAINER, "versions that are gone, schedules", kept))
+    elif role == "drift-check":
+        for power in ("create", "replace"):
+            found.append(Grant(power, CONTAINER, "the schedule of a rollout", ("azure-timers",)))
     return tuple(_joined(found))
 
 

@@ -841,8 +841,8 @@ resource "azapi_resource" "drift_check_create_on_container" {
       roleDefinitionId = azapi_resource.create_power.id
       principalId      = azapi_resource.drift_check_identity.output.properties.principalId
       principalType    = "ServicePrincipal"
-      description      = "reports, incidents, rollouts, what cannot be read, compacted counts"
-      condition        = "((!(ActionMatches{'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/add/action'})) OR (@Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/journal/*' OR @Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/models/*' OR @Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/reports/*' OR @Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/deadletter/*' OR @Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/profiles/*' OR @Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/service/*'))"
+      description      = "reports, incidents, rollouts, what cannot be read, compacted counts; the schedule of a rollout"
+      condition        = "((!(ActionMatches{'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/add/action'})) OR (@Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/journal/*' OR @Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/models/*' OR @Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/reports/*' OR @Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/deadletter/*' OR @Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/profiles/*' OR @Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/service/*' OR @Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/azure-timers/*'))"
       conditionVersion = "2.0"
     }
   }
@@ -858,8 +858,8 @@ resource "azapi_resource" "drift_check_replace_on_container" {
       roleDefinitionId = azapi_resource.replace_power.id
       principalId      = azapi_resource.drift_check_identity.output.properties.principalId
       principalType    = "ServicePrincipal"
-      description      = "pages, checkpoints, leases"
-      condition        = "((!(ActionMatches{'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/delete'}) AND !(ActionMatches{'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write'})) OR (@Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/pages/*' OR @Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/cache/*' OR @Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/leases/*'))"
+      description      = "pages, checkpoints, leases; the schedule of a rollout"
+      condition        = "((!(ActionMatches{'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/delete'}) AND !(ActionMatches{'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write'})) OR (@Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/pages/*' OR @Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/cache/*' OR @Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/leases/*' OR @Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/azure-timers/*'))"
       conditionVersion = "2.0"
     }
   }

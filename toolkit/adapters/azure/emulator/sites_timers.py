@@ -130,6 +130,8 @@ class Timers:
             status = {"Last": timer.last, "Next": times.parse(times.text(timer.next)).isoformat()}
             told = {"Schedule": {"AdjustForDST": True}, "ScheduleStatus": {**status, "LastUpdated": timer.last}}
             self._hand(app, timer, {**told, "IsPastDue": timer.past_due})
+            if app.stale or app.timers.get(timer.name) is not timer:
+                return  # the host went with it, and remembers nothing of this call: it comes again, late
             base = self._now() if timer.past_due else timer.next
             timer.last, timer.past_due = timer.next.isoformat(), False
             timer.next = timer.beat.after(base) or datetime.max.replace(tzinfo=UTC)
@@ -139,7 +141,7 @@ class Timers:
         body = json.dumps({"input": json.dumps(told)}).encode()
         for left in reversed(range(1 + timer.retries)):
             answer = app.call(Request("POST", f"{LISTED}/{timer.name}", (), body, "127.0.0.1"))
-            if answer is None or answer.status == 202 or not left or app.gone:
+            if answer is None or answer.status == 202 or not left or app.stale or app.gone:
                 return
             app.told(f"Executed 'Functions.{timer.name}' (Failed)")
             time.sleep(timer.pause)
