@@ -9,35 +9,32 @@ endpoint keeps two deployments apart; a dead one's lease runs out.
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from toolkit import resources
-from toolkit.domain import digest, times
-from toolkit.domain.errors import PlanError
-from toolkit.domain.newdata import WatchSpec, prefixes
-from toolkit.domain.plan import Desired, Plan
+from toolkit.domain import digest
+from toolkit.domain.plan import Desired, Observed, Plan
 from toolkit.domain.records import ModelVersion, Release
 from toolkit.domain.specs import FunctionSpec, ScheduleSpec
 from toolkit.engine import executor, planner
-from toolkit.lifecycle import access, budget, compiled, find, place, sign, standing, trust
+from toolkit.lifecycle import access, budget, bundling, compiled, find, functions, place, sign, standing, trust
 from toolkit.lifecycle.compiled import Choice
 from toolkit.lifecycle.lock import exclusively
 from toolkit.lifecycle.naming import endpoint, function_name, releases
 from toolkit.lifecycle.place import from_bucket
-from toolkit.lifecycle.runtime import carried, runtime
-from toolkit.packaging import bundle
-from toolkit.packaging.bundle import Bundle, BundleSpec
+from toolkit.packaging.bundle import Bundle
 from toolkit.ports.context import Context
 from toolkit.resources import bundle as bundles
 from toolkit.resources import function, route, schedule, watch
-from toolkit.state.blobs import Blobs
 
-CAPTURE_WAIT_SECONDS = 2.0
+T = TypeVar("T", Desired, Observed)
+# What an endpoint is made of, which the cloud's own roles may change: to look at watches takes a right on all of the
+# bucket's settings, which is the deployer's.
+PARTS = tuple(kind for kind in resources.KINDS if kind != watch.KIND)
 
 
 @dataclass(frozen=True)
@@ -67,24 +64,28 @@ def plan(ctx: Context, version: int | None = None, *, measured: bool = False) ->
     """What `run` would do. Builds the bundles on this machine; changes nothing elsewhere. `measured`: starts the
     inference bundle too and says what that costs."""
     wanted = _wanted(ctx, version)
-    made = planner.plan(ctx.target, wanted.desired, resources.observe(ctx), ctx.provider, wanted.warnings)
+    made = _planned(ctx, wanted, tuple(resources.KINDS))
     if not measured:
         return made
-    found = budget.shown(ctx, wanted.bundle.path, wanted.inference.environment, _python(ctx))
+    found = budget.shown(ctx, wanted.bundle.path, wanted.inference.environment, bundling.python(ctx))
     return msgspec.structs.replace(made, measured=tuple(found))
 
 
-def run(ctx: Context, version: int | None = None, *, reason: str = "deploy") -> Deployment:
-    """Raises NotFound (no such version), PlanError (the target cannot), Locked (another deployment is at work),
+def run(
+    ctx: Context, version: int | None = None, *, reason: str = "deploy", kinds: Collection[str] = tuple(resources.KINDS)
+) -> Deployment:
+    """`kinds` of things that may be changed; others stay as they are, and nobody looks at them.
+
+    Raises NotFound (no such version), PlanError (the target cannot), Locked (another deployment is at work),
     Untrusted (a signature is missing or wrong, or the policy forbids to go back), GateFailed (over the budget)."""
     standing.require_rest(ctx, "nothing is deployed")
     wanted = _wanted(ctx, version)
-    advice = budget.check(ctx, wanted.bundle.path, wanted.inference.environment, _python(ctx))
+    advice = budget.check(ctx, wanted.bundle.path, wanted.inference.environment, bundling.python(ctx))
     journal = releases(ctx)
     op = digest.of_value([ctx.actor, ctx.clock(), wanted.version.digest])[:20]
     with exclusively(ctx):
         standing.settle(ctx, wanted.version.version, reason)
-        made = planner.plan(ctx.target, wanted.desired, resources.observe(ctx), ctx.provider, wanted.warnings)
+        made = _planned(ctx, wanted, kinds)
         unsigned = _sign(ctx, wanted)
         if from_bucket(ctx):
             place.model(ctx, wanted.version)
@@ -104,18 +105,24 @@ def run(ctx: Context, version: int | None = None, *, reason: str = "deploy") -> 
 def provision(ctx: Context, version: int, *, reason: str) -> Release:
     """Publish `version` beside what serves, with no traffic: the release that it would be. Raises as `run` does."""
     wanted = _wanted(ctx, version)
-    budget.check(ctx, wanted.bundle.path, wanted.inference.environment, _python(ctx))
-    desired = [want for want in wanted.desired if (want.kind, want.name) != (route.KIND, wanted.inference.name)]
+    budget.check(ctx, wanted.bundle.path, wanted.inference.environment, bundling.python(ctx))
     op = digest.of_value([ctx.actor, ctx.clock(), wanted.version.digest, "provision"])[:20]
     with exclusively(ctx):
-        observed = [
-            thing for thing in resources.observe(ctx) if (thing.kind, thing.name) != (route.KIND, wanted.inference.name)
-        ]
-        made = planner.plan(ctx.target, desired, observed, ctx.provider, wanted.warnings)
+        made = _planned(ctx, wanted, PARTS, without=(route.KIND, wanted.inference.name))
         _sign(ctx, wanted)
         executor.execute(ctx, made, releases(ctx), op)
         state = ctx.functions.observe(wanted.inference.name)
     return _release(ctx, wanted, state.url, _version_of(state.spec_digests, wanted.inference), reason)
+
+
+def _planned(ctx: Context, wanted: _Wanted, kinds: Collection[str], without: tuple[str, str] = ("", "")) -> Plan:
+    """To what is wanted from what is there, of `kinds`, `without` one (kind, name)."""
+
+    def meant(things: Iterable[T]) -> list[T]:
+        return [thing for thing in things if thing.kind in kinds and (thing.kind, thing.name) != without]
+
+    observed = meant(resources.observe(ctx, kinds))
+    return planner.plan(ctx.target, meant(wanted.desired), observed, ctx.provider, wanted.warnings)
 
 
 def routers(ctx: Context, champion: int, challenger: int, split: Sequence[tuple[float, str]], key: str) -> list[str]:
@@ -127,18 +134,18 @@ def routers(ctx: Context, champion: int, challenger: int, split: Sequence[tuple[
     manifests = [find.manifest(ctx, version) for version in versions]
     choices = [compiled.choose(ctx, manifest) for manifest in manifests]
     choice = choices[0] if all(one.compiled for one in choices) else Choice(False, "both have to be of one form")
-    files = _model_files(ctx, versions[0], choice)
-    beside = {f"challenger/{name}": data for name, data in _model_files(ctx, versions[1], choice).items()}
-    built = _build(ctx, "inference", {**files, **beside}, choice)
+    files = bundling.model_files(ctx, versions[0], choice)
+    beside = {f"challenger/{name}": data for name, data in bundling.model_files(ctx, versions[1], choice).items()}
+    built = bundling.build(ctx, "inference", {**files, **beside}, choice)
     published = []
     with exclusively(ctx):
         for share, by in split:
             told = {"by": by, "share": share, "key": key, "version": challenger, "digest": versions[1].digest}
-            spec = _inference(ctx, versions[0], built, split=told)
+            spec = functions.inference(ctx, versions[0], built, split=told)
             what = f"models {champion} and {challenger}, {share:.0%} for the second"
             desired = [_bundle(ctx, built, f"inference with {what}"), function.desired(spec, what)]
             wanted = {(want.kind, want.name) for want in desired}
-            here = [thing for thing in resources.observe(ctx) if (thing.kind, thing.name) in wanted]
+            here = [thing for thing in resources.observe(ctx, PARTS) if (thing.kind, thing.name) in wanted]
             made = planner.plan(ctx.target, desired, here, ctx.provider)
             sign.bundle(ctx, versions[0], spec.name, spec.bundle, versions[0].digest)
             op = digest.of_value([ctx.actor, ctx.clock(), spec.bundle, share])[:20]
@@ -195,9 +202,9 @@ def _wanted(ctx: Context, number: int | None) -> _Wanted:
     chosen = find.version(ctx, number if number is not None else "champion")
     trust.check(ctx, chosen)
     choice = compiled.choose(ctx, find.manifest(ctx, chosen))
-    inference_zip = _inference_bundle(ctx, chosen, choice)
-    drift_zip = _build(ctx, "drift_check", {})
-    inference, drift = _inference(ctx, chosen, inference_zip), _drift(ctx, drift_zip)
+    inference_zip = bundling.inference(ctx, chosen, choice)
+    drift_zip = bundling.build(ctx, "drift_check", {})
+    inference, drift = functions.inference(ctx, chosen, inference_zip), functions.drift_check(ctx, drift_zip)
     tick = ScheduleSpec(
         name=function_name(ctx, "drift"), expression=ctx.project.monitor.schedule, function=drift.name,
         event={"endpoint": endpoint(ctx)}, tags=ctx.tags(),
@@ -212,6 +219,7 @@ def _wanted(ctx: Context, number: int | None) -> _Wanted:
         route.desired(drift.name, function.spec_digest(drift), "all calls"),
         schedule.desired(tick),
         *_retraining(ctx, drift.name),
+        *functions.watches(ctx, drift.name),
     ]
     unique = list({(d.kind, d.name): d for d in desired}.values())
     warnings = [*inference_zip.warnings, *access.warnings(ctx), *trust.warnings(ctx)]
@@ -230,142 +238,7 @@ def _retraining(ctx: Context, checker: str) -> list[Desired]:
     return [schedule.desired(spec)]
 
 
-def _watches(ctx: Context, name: str) -> list[Desired]:
-    """One for each folder of the store that data comes from. PlanError where none does, or nobody can watch it."""
-    if not ctx.project.retrain.on_new_data:
-        return []
-    data = ctx.project.data
-    sources = [data.source] if isinstance(data.source, str) else list(data.source)
-    folders = prefixes([*sources, *data.tables.values()])
-    if not folders or "" in folders:
-        raise PlanError(
-            "retrain.on_new_data needs data in a folder of the store", hint='data.source = "store:data/*.csv"'
-        )
-    if not watch.offered(ctx):
-        raise PlanError(f"{ctx.provider('store').name} cannot tell of new data", hint="retrain.on_new_data = false")
-    names = [f"{name}-{number}" if number else name for number in range(len(folders))]
-    return [
-        watch.desired(WatchSpec(name=one, prefix=folder, function=name))
-        for one, folder in zip(names, folders, strict=True)
-    ]
-
-
-def _watching(ctx: Context, role: str) -> dict[str, str]:
-    return {watch.TAG: "on"} if ctx.project.retrain.on_new_data and role == "drift-check" else {}
-
-
 def _bundle(ctx: Context, built: Bundle, what: str) -> Desired:
     return bundles.desired(
         ctx, path=built.path, sha256=built.digest, size=built.size, unpacked=built.unpacked, what=what
-    )
-
-
-def _inference_bundle(ctx: Context, version: ModelVersion, choice: Choice) -> Bundle:
-    if from_bucket(ctx):
-        return _build(ctx, "inference", {}, choice)
-    return _build(ctx, "inference", _model_files(ctx, version, choice), choice)
-
-
-def _model_files(ctx: Context, version: ModelVersion, choice: Choice) -> dict[str, bytes]:
-    blobs = Blobs(ctx.store)
-    files = compiled.files(find.manifest(ctx, version), choice)
-    return {"manifest.json": blobs.get(version.digest), **{role: blobs.get(d) for role, d in files.items()}}
-
-
-def _build(ctx: Context, name: str, model_files: dict[str, bytes], choice: Choice | None = None) -> Bundle:
-    with ctx.report.track(f"bundle {name}"):
-        return bundle.build(_spec(ctx, name, model_files, choice))
-
-
-def _spec(ctx: Context, name: str, model_files: dict[str, bytes], choice: Choice | None = None) -> BundleSpec:
-    return BundleSpec(
-        function=name,
-        python=_python(ctx),
-        platform="host" if _on_host(ctx) else ctx.project.serve.architecture,
-        **carried(ctx, name),
-        requirements=_requirements(ctx, name),
-        model_files=model_files,
-        compiled=choice is not None and choice.compiled,
-        limit_unpacked=ctx.provider("functions").limits.get("bundle_unpacked_bytes", 0),
-    )
-
-
-def _requirements(ctx: Context, name: str) -> tuple[str, ...]:
-    """What a function needs beyond its own set."""
-    if name == "inference":
-        return (*ctx.project.serve.requirements, *access.requirements(ctx))
-    alerts = ctx.project.alerts
-    return ("apprise",) if alerts.channels or alerts.critical else ()
-
-
-def _on_host(ctx: Context) -> bool:
-    return ctx.provider("functions").function_python == "host"
-
-
-def _python(ctx: Context) -> str:
-    if _on_host(ctx):
-        return ".".join(platform.python_version_tuple()[:2])
-    return ctx.project.serve.python or ctx.provider("functions").function_python
-
-
-def _inference(ctx: Context, version: ModelVersion, built: Bundle, split: dict[str, Any] | None = None) -> FunctionSpec:
-    serve = ctx.project.serve
-    values: dict[str, Any] = {
-        "limits": {"max_rows": serve.max_rows, "max_body": times.megabytes(serve.max_body) * 1024**2},
-        # a function is frozen once it has answered: a flush has to be done by then
-        "capture": {
-            "features": serve.capture.features,
-            "wait": CAPTURE_WAIT_SECONDS,
-            **_unusual("seconds", times.seconds(serve.capture.flush), 60.0),
-            **_unusual("stretch", int(times.seconds(ctx.project.rollout.stretch)) or 1, 60),
-        },
-        "replay": serve.replay,
-        "auth": access.auth(ctx),
-        **({"split": split} if split else {}),
-    }
-    pinned: dict[str, Any] = {"model_version": version.version, "model_digest": version.digest}
-    if from_bucket(ctx):  # then no version is part of the configuration: a promotion changes nothing here
-        values["bucket"] = {"trust": msgspec.to_builtins(trust.for_function(ctx)), "seconds": serve.swap_seconds}
-        pinned = {}
-    environment = runtime(
-        ctx, ports=("store",), endpoint=endpoint(ctx), model=ctx.project.model_name, values=values, **pinned
-    )
-    return _function(ctx, "inference", built, environment, concurrency=serve.concurrency)
-
-
-def _unusual(name: str, value: float, default: float) -> dict[str, float]:
-    """What is as always need not be said: a function's environment is short."""
-    return {} if value == default else {name: value}
-
-
-def _drift(ctx: Context, built: Bundle) -> FunctionSpec:
-    values = {"code": _code(ctx)}
-    # every port: the retrain that it may ask for deploys what it promotes
-    environment = runtime(ctx, endpoint=endpoint(ctx), model=ctx.project.model_name, config=True, values=values)
-    return _function(ctx, "drift-check", built, environment, concurrency=1)
-
-
-def _code(ctx: Context) -> str:
-    """The project's code, kept as a blob so that a retrain can start from inside the cloud."""
-    from toolkit.packaging import code
-
-    beside = [name for name in (ctx.project.data.schema_file, ctx.project.train.requirements) if name]
-    return Blobs(ctx.store).put(code.package(ctx.directory, [*ctx.project.train.include, *beside]).data)
-
-
-def _function(ctx: Context, role: str, built: Bundle, environment: dict[str, str], *, concurrency: int) -> FunctionSpec:
-    serve = ctx.project.serve
-    return FunctionSpec(
-        name=function_name(ctx, role),
-        bundle=built.digest,
-        bundle_key=bundles.key(ctx.target, built.digest),
-        runtime=f"python{_python(ctx)}",
-        architecture=serve.architecture,
-        memory_mb=times.megabytes(serve.memory),
-        timeout_seconds=int(times.seconds(serve.timeout)),
-        environment=environment,
-        auth=access.at_the_provider(ctx) if role == "inference" else ctx.provider("functions").function_auth,
-        concurrency=concurrency,
-        snapstart=serve.snapstart,
-        tags=ctx.tags(model=ctx.project.model_name, role=role, **_watching(ctx, role)),
     )

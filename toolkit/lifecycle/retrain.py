@@ -84,5 +84,5 @@ def _turn(ctx: Context, reason: str, window: str) -> Turn:
         return Turn("challenger", f"{refused}; {refused.hint}", trained=True, run=result)
     compared = "; ".join(g.why for g in done.gates if g.gate == "max_drop")
     if naming.releases(ctx).current() is not None and not done.endpoint:
-        deploy.run(ctx, result.version, reason=reason)
+        deploy.run(ctx, result.version, reason=reason, kinds=deploy.PARTS)
     return Turn("promoted", f"version {result.version} is champion: {compared or 'its gates passed'}", True, result)

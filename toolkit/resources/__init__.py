@@ -6,6 +6,7 @@ created first and removed last. `apply` is idempotent: a run that died is finish
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Protocol
 
 from toolkit.domain.plan import Action, Observed
@@ -28,6 +29,6 @@ KINDS: dict[str, Kind] = {
 }  # fmt: skip
 
 
-def observe(ctx: Context) -> list[Observed]:
-    """All kinds, read-only."""
-    return [thing for kind in KINDS.values() for thing in kind.observe(ctx)]
+def observe(ctx: Context, kinds: Collection[str] = tuple(KINDS)) -> list[Observed]:
+    """What is there of `kinds`, read-only."""
+    return [thing for name, kind in KINDS.items() if name in kinds for thing in kind.observe(ctx)]
