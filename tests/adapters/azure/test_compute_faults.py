@@ -278,6 +278,10 @@ each = pytest.mark.parametrize(
 
 @each
 def test_a_fault_at_each_request(place: Site, case: Case, made: type[Any]) -> None:
+    at_each_request(place, case, made)
+
+
+def at_each_request(place: Site, case: Case, made: type[Any]) -> None:
     """Each request once, or from each request on for good: then it fails, and the same again does it."""
     lasting: Callable[[int], Plan] = lambda number: from_then_on(number, case)  # noqa: E731
     once: Callable[[int], Plan] = lambda number: at(number, case.fault)  # noqa: E731

@@ -99,19 +99,24 @@ class Apps:
         self._patiently(lambda: self.arm.delete(what, path, VERSION))
 
     def _patiently(self, call: Callable[[], T]) -> T:
-        deadline = time.monotonic() + BUSY_SECONDS
-        while True:
-            try:
-                return call()
-            except ToolkitError as error:
-                if not busy(error) or time.monotonic() > deadline:
-                    raise
-            time.sleep(self.poll)
+        return patiently(call, self.poll, busy)
 
     def address(self, host: str) -> str:
         """Where an app of this host name answers."""
         endpoint: str = self.settings["services_endpoint"]
         return f"{endpoint}/{host}" if endpoint else f"https://{host}"
+
+
+def patiently(call: Callable[[], T], poll: float, busy: Callable[[Exception], bool]) -> T:
+    """`call()`, again for as long as another change is under way: maybe one of a process that died."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return call()
+        except ToolkitError as error:
+            if not busy(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(poll)
 
 
 def busy(error: Exception) -> bool:

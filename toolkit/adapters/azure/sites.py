@@ -18,14 +18,14 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from toolkit.adapters.azure import function_calls, sites_package
 from toolkit.adapters.azure import sites_body as described
-from toolkit.adapters.azure.arm_apps import Apps
+from toolkit.adapters.azure.arm_apps import Apps, patiently
 from toolkit.adapters.azure.arm_console import FUNCTIONS, Console, equals
 from toolkit.adapters.azure.client import READY_SECONDS, Api, again, passes
 from toolkit.adapters.azure.containerapps_body import OPEN
@@ -37,6 +37,7 @@ from toolkit.domain.errors import ConfigError, Conflict, NotFound, ProviderError
 from toolkit.domain.specs import FunctionSpec, FunctionState, HttpRequest, HttpResponse, LogLine
 from toolkit.ports import Settings
 
+T = TypeVar("T")
 TAGS, TAGS_VERSION = "providers/Microsoft.Resources/tags/default", "2024-07-01"
 PLANS = "Microsoft.Web/serverfarms"
 LOGS, LOGS_VERSION = "providers/Microsoft.Insights/diagnosticSettings/toolkit", "2021-05-01-preview"
@@ -145,8 +146,8 @@ class SiteFunctions:
     def delete(self, name: str) -> None:
         names.check_resource("function", name)
         self._apps.delete(f"delete the events of function {name}", function_calls.path_of_events(self._apps, name))
-        self._arm.delete(f"delete function {name}", self._path(name), VERSION)
-        self._arm.delete(f"delete the plan of function {name}", self._plan(name), VERSION)
+        self._patiently(lambda: self._arm.delete(f"delete function {name}", self._path(name), VERSION))
+        self._patiently(lambda: self._arm.delete(f"delete the plan of function {name}", self._plan(name), VERSION))
         self._timers.forget(name)
         self._versions.forget(name)
 
@@ -155,8 +156,8 @@ class SiteFunctions:
     def _make(self, spec: FunctionSpec, tags: dict[str, str]) -> None:
         """The app, empty and guarded. Each step may be there already."""
         what = f"publish function {spec.name}"
-        self._arm.change(what, "PUT", self._plan(spec.name), VERSION, described.plan(self._arm.location))
-        self._arm.change(what, "PUT", self._path(spec.name), VERSION, {**self._body(spec), "tags": tags})
+        self._change(what, "PUT", self._plan(spec.name), VERSION, described.plan(self._arm.location))
+        self._change(what, "PUT", self._path(spec.name), VERSION, {**self._body(spec), "tags": tags})
         self._admit(spec.name, everybody=False)
 
     def _switch(self, name: str, version: str, record: Record) -> None:
@@ -168,9 +169,9 @@ class SiteFunctions:
         held = {key: value for key, value in body["properties"]["functionAppConfig"].items() if value is not None}
         if held != wanted["properties"]["functionAppConfig"]:
             what = f"resize function {name}"
-            self._arm.change(what, "PUT", self._path(name), VERSION, {**wanted, "tags": body["tags"]})
+            self._change(what, "PUT", self._path(name), VERSION, {**wanted, "tags": body["tags"]})
         what = f"keep what function {name} prints"
-        self._arm.change(what, "PUT", f"{self._path(name)}/{LOGS}", LOGS_VERSION, described.logs(self._workspace))
+        self._change(what, "PUT", f"{self._path(name)}/{LOGS}", LOGS_VERSION, described.logs(self._workspace))
         self._timers.settle(name)
         with tempfile.TemporaryDirectory(prefix="package-") as folder:
             bundle, package = Path(folder, "bundle.zip"), Path(folder, "package.zip")
@@ -188,7 +189,9 @@ class SiteFunctions:
             f"{described.called(self._settings, name)}.scm.{described.DOMAIN}", "", self._settings["services_endpoint"]
         )
         headers, query = {"Content-Type": "application/zip"}, {"RemoteBuild": "false"}
-        number = api.send(what, "POST", "/api/publish", query=query, headers=headers, data=package).body
+        number = self._patiently(
+            lambda: api.send(what, "POST", "/api/publish", query=query, headers=headers, data=package).body
+        )
         deadline = time.monotonic() + READY_SECONDS
         while True:
             told = again(lambda: api.call(what, "GET", f"/api/deployments/{number}"), passes)
@@ -203,17 +206,24 @@ class SiteFunctions:
     def _admit(self, name: str, *, everybody: bool) -> None:
         path, what = f"{self._path(name)}/config/authsettingsV2", f"say who may call function {name}"
         wanted = {"properties": described.guard(self._settings, everybody=everybody)}
-        self._arm.change(what, "PUT", path, VERSION, wanted)
+        self._change(what, "PUT", path, VERSION, wanted)
 
     def _tag(self, name: str, operation: str, tags: dict[str, str]) -> None:
         """Beside the app, which a change of its own would restart. `operation` is Merge or Replace."""
         path, body = f"{self._path(name)}/{TAGS}", {"operation": operation, "properties": {"tags": tags}}
-        self._arm.change(f"tag function {name}", "PATCH", path, TAGS_VERSION, body)
+        self._change(f"tag function {name}", "PATCH", path, TAGS_VERSION, body)
 
     def _body(self, spec: FunctionSpec) -> dict[str, Any]:
         identity = self._apps.identity(described.role(spec))
         client, plan, timers = self._apps.client_of(identity), self._plan(spec.name), self._timers.wanted(spec.name)
         return described.app(self._settings, plan=plan, identity=identity, client=client, spec=spec, timers=timers)
+
+    def _change(self, what: str, method: str, path: str, version: str, body: Any) -> None:
+        self._patiently(lambda: self._arm.change(what, method, path, version, body))
+
+    def _patiently(self, call: Callable[[], T]) -> T:
+        """Waits for the change that is under way already."""
+        return patiently(call, self._arm.poll, described.busy)
 
     # Looking
 

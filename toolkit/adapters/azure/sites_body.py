@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from toolkit.adapters.azure import containerapps_body
+from toolkit.adapters.azure.errors import status_of
 from toolkit.adapters.azure.function_app.timers import TOLD
 from toolkit.adapters.azure.names import site, tags
 from toolkit.domain.errors import Unsupported
@@ -158,6 +159,11 @@ def packages(container: str, role: str) -> str:
 
 def at_once(spec: FunctionSpec) -> int:
     return min(spec.concurrency, AT_ONCE)
+
+
+def busy(error: Exception) -> bool:
+    """Another change of the app, or another deployment, is under way."""
+    return status_of(error) == 409 and "in progress" in str(error)
 
 
 def called(settings: Mapping[str, Any], function: str) -> str:

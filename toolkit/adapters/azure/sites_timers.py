@@ -15,11 +15,13 @@ import json
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from typing import Any
 
 import msgspec
 
 from toolkit.adapters.azure import functions, ncrontab
 from toolkit.adapters.azure import sites_body as described
+from toolkit.adapters.azure.arm_apps import patiently
 from toolkit.adapters.azure.client import Arm, again, passes
 from toolkit.adapters.azure.containerapps_body import OPEN
 from toolkit.adapters.azure.function_app.timers import TOLD
@@ -83,10 +85,14 @@ class Timers:
             if held.get(TOLD, "") != wanted:
                 kept = {name: value for name, value in held.items() if name != TOLD}
                 body = {"properties": {**kept, **({TOLD: wanted} if wanted else {})}}
-                self._arm.change(what, "PUT", f"{path}/config/appsettings", described.VERSION, body)
+                self._write(what, f"{path}/config/appsettings", body)
                 self._arm.call(what, "POST", f"{path}/syncfunctiontriggers", described.VERSION)
             if self.wanted(function) == wanted:
                 return
+
+    def _write(self, what: str, path: str, body: dict[str, Any]) -> None:
+        write = lambda: self._arm.change(what, "PUT", path, described.VERSION, body)  # noqa: E731
+        patiently(write, self._arm.poll, described.busy)
 
     def there(self) -> dict[str, list[ScheduleSpec]]:
         """What the apps of the target have, by function."""

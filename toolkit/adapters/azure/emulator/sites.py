@@ -11,6 +11,7 @@ import re
 import shutil
 import tempfile
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,11 +51,12 @@ SECONDS = 230.0
 NO_LIMIT = 1000
 UNPACKED = 1024**3
 PENDING, FAILED, SUCCESS = 0, 3, 4
+DEPLOY_SECONDS = 1.0
 
 
 @dataclass
 class Kept:
-    """`package` is the folder of what serves; `deployments`: id -> [state, why, looks]."""
+    """`package` is the folder of what serves; `deployments`: id -> [state, why, looks, when it began]."""
 
     desired: dict[str, Any]
     guard: dict[str, Any] = field(default_factory=dict)
@@ -265,10 +267,11 @@ class Sites:
         with self._lock:
             self._operations.settle()
             kept = self._find(call)
-            if any(state == PENDING for state, _, _ in kept.deployments.values()):
+            self._settle(kept)
+            if any(told[0] == PENDING for told in kept.deployments.values()):
                 raise conflict("There is a deployment currently in progress.")
             number = str(uuid4())
-            kept.deployments[number] = [PENDING, "", 0]
+            kept.deployments[number] = [PENDING, "", 0, time.monotonic()]
             kept.uploaded[number] = call.body
         return Reply(number, 202)
 
@@ -280,14 +283,19 @@ class Sites:
                 raise missing(number)
             told = kept.deployments[number]
             told[2] += 1
-            if told[0] == PENDING and told[2] >= POLLS:
+            self._settle(kept)
+            return Reply({"id": number, "status": told[0], "status_text": told[1], "complete": told[0] != PENDING})
+
+    def _settle(self, kept: Kept) -> None:
+        """A deployment is through when it was looked at twice, and in the end without."""
+        for number, told in kept.deployments.items():
+            if told[0] == PENDING and (told[2] >= POLLS or time.monotonic() - told[3] > DEPLOY_SECONDS):
                 python = kept.desired["properties"]["functionAppConfig"]["runtime"]["version"]
                 data = kept.uploaded.pop(number)
                 told[1] = checks.package(data, python)
                 told[0] = FAILED if told[1] else SUCCESS
                 if not told[1]:
                     self._through(kept, data)
-            return Reply({"id": number, "status": told[0], "status_text": told[1], "complete": told[0] != PENDING})
 
     def _through(self, kept: Kept, data: bytes) -> None:
         self._home.mkdir(parents=True, exist_ok=True)
@@ -349,6 +357,7 @@ class Sites:
 
     def _instances(self, kept: Kept) -> Instances | None:
         with self._lock:
+            self._settle(kept)
             if kept.instances is None and kept.package:
                 kept.instances = self._made(kept, kept.package)
             return kept.instances
@@ -371,9 +380,9 @@ class Sites:
                 "FUNCTIONS_WORKER_RUNTIME": "python",
             }  # fmt: skip
 
-        def printed(text: str, time: str) -> None:
+        def printed(text: str, when: str) -> None:
             if kept.logged:
-                self._log.told(text, time, name, instance)
+                self._log.told(text, when, name, instance)
 
         return Instances(shape, self._home, self._reaper, printed, environment)
 
