@@ -1,8 +1,9 @@
 """Azure: Blob Storage as the bucket, Container Apps, Key Vault, Event Grid, Log Analytics.
 
 Functions, jobs and schedules are Container Apps: one service with revisions, weights and one lasting URL, jobs that
-scale to nothing, and who calls is known to Entra. With `functions = "functions"` they are Azure Functions on Flex
+scale to nothing, and who calls is known to Entra. With `functions = "functions"` functions are Azure Functions on Flex
 Consumption (`sites`), which has neither weights nor two versions at once: `ways` takes away what it does not offer.
+Their schedules are timer triggers of the apps themselves (`sites_timers`), and their grants are others; jobs stay.
 
 The container is reached by azure-storage-blob, all else by azure-core and REST. Credentials are those that
 DefaultAzureCredential finds (`az login`, a workload's federated ones, a managed identity's).

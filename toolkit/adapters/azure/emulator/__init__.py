@@ -15,7 +15,8 @@
     resources                                                  what an operator makes: kept and shown
     containerapps, containerapps_checks, containerapps_front   environments, apps with revisions, Easy Auth before them
     jobs, jobs_beats                                           executions that run, schedules that fire
-    sites, sites_checks, sites_shapes, sites_worker            function apps: one deploy, what runs the package
+    sites, sites_plans, sites_checks, sites_shapes             function apps, their plans, one deploy
+    sites_worker                                               what runs a package
     sites_timers, sites_beats                                  their timer triggers, and NCRONTAB
     arm_rules, arm_room, operations                            their methods, what they share, long-running operations
     arm_console                                                what all of them printed, as Log Analytics keeps it

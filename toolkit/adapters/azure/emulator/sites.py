@@ -27,6 +27,7 @@ from toolkit.adapters.azure.emulator.identity import Identity
 from toolkit.adapters.azure.emulator.operations import HOST, POLLS, RESULT, Operations
 from toolkit.adapters.azure.emulator.refused import Refused, conflict, missing
 from toolkit.adapters.azure.emulator.rest import Call, Handler, Method, Reply
+from toolkit.adapters.azure.emulator.sites_plans import PLANS, Plans
 from toolkit.adapters.azure.emulator.sites_shapes import LOGGED, TAGGED
 from toolkit.adapters.azure.emulator.sites_timers import App, Timers
 from toolkit.domain import times
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 VERSION = "2025-05-01"
 PROVIDER = "Microsoft.Web"
-SITES, PLANS = f"{PROVIDER}/sites", f"{PROVIDER}/serverfarms"
+SITES = f"{PROVIDER}/sites"
 TAGS = "providers/Microsoft.Resources/tags/default"
 LOGS = "providers/Microsoft.Insights/diagnosticSettings"
 DOMAIN = "azurewebsites.net"
@@ -73,22 +74,22 @@ class Sites:
         self._home, self._reaper, self._identity, self._log = home, reaper, identity, log
         self._lock = threading.RLock()
         self._operations = Operations(PROVIDER, VERSION, self._lock)
-        self._plans: dict[str, dict[str, Any]] = {}
+        self._plans = Plans(self._lock, self._of_plan)
         self._kept: dict[str, Kept] = {}
         self._timers = Timers(self._apps)
 
     def methods(self) -> tuple[Method, ...]:
         from azure.mgmt.web import models
 
-        site, plan = f"{SITES}/{{site}}", f"{PLANS}/{{plan}}"
+        site, plan, plans = f"{SITES}/{{site}}", f"{PLANS}/{{plan}}", self._plans
         guard = f"{site}/config/authsettingsV2"
         settings = f"{site}/config/appsettings"
         scm, publish = f"{{site}}.scm.{DOMAIN}", "/api/publish"
         return (
             Method("GET", HOST, RESULT.replace("{provider}", PROVIDER), self._operations.result, versions=(VERSION,)),
-            _arm("PUT", plan, self.put_plan, models.AppServicePlan),
-            _arm("GET", plan, self.get_plan),
-            _arm("DELETE", plan, self.delete_plan),
+            _arm("PUT", plan, plans.put, models.AppServicePlan),
+            _arm("GET", plan, plans.get),
+            _arm("DELETE", plan, plans.delete),
             _arm("PUT", site, self.put, models.Site),
             Method("PATCH", HOST, f"{GROUP}/providers/{site}/{TAGS}", self.tag, TAGGED, versions=("2024-07-01",)),
             Method(
@@ -110,32 +111,6 @@ class Sites:
             Method("POST", scm, publish, self.publish, bytes, query=("!RemoteBuild", "Deployer")),
             Method("GET", scm, "/api/deployments/{deployment}", self.deployment),
         )
-
-    # Plans
-
-    def put_plan(self, call: Call) -> Reply:
-        checks.plan(call.body, call.path["plan"])
-        name = id_of(call, PLANS, call.path["plan"])
-        made = {**copy.deepcopy(call.body), "id": name, "name": call.path["plan"], "type": PLANS}
-        made["properties"] |= {"provisioningState": "Succeeded", "status": "Ready"}
-        with self._lock:
-            self._plans[name.lower()] = made
-        return Reply(made)
-
-    def get_plan(self, call: Call) -> Reply:
-        with self._lock:
-            found = self._plans.get(id_of(call, PLANS, call.path["plan"]).lower())
-        if found is None:
-            raise missing(f"{PLANS}/{call.path['plan']}")
-        return Reply(found)
-
-    def delete_plan(self, call: Call) -> Reply:
-        name = id_of(call, PLANS, call.path["plan"]).lower()
-        with self._lock:
-            self._operations.settle()
-            if any(kept.desired["properties"]["serverFarmId"].lower() == name for kept in self._kept.values()):
-                raise conflict("Server farm cannot be deleted because it has web app(s) assigned to it.")
-            return Reply(None, 200 if self._plans.pop(name, None) else 204)
 
     # Apps
 
@@ -231,8 +206,7 @@ class Sites:
         plan = str(body["properties"].get("serverFarmId", "")).lower()
         if plan not in self._plans:
             raise checks.wrong("serverFarmId", f"Cannot find ServerFarm with name {plan}")
-        if any(other is not kept and other.desired["properties"]["serverFarmId"].lower() == plan
-               for other in self._kept.values()):  # fmt: skip
+        if [one for one in self._of_plan(plan) if one is not kept]:
             raise conflict("A Flex Consumption plan has one app.")
         restarts = body["properties"] != kept.desired["properties"]
         self._kept[name] = kept
@@ -246,6 +220,12 @@ class Sites:
         if kept.desired is body:  # new: it is there while it is being made
             kept.desired = body
         return self._operations.begin(call, name, finish, body=_shown(kept), status=202, asynchronous=False)
+
+    def _of_plan(self, plan: str) -> tuple[Kept, ...]:
+        """The apps of a plan, by its id in lower case."""
+        self._operations.settle()
+        ids = ((kept, kept.desired["properties"]["serverFarmId"].lower()) for kept in self._kept.values())
+        return tuple(kept for kept, id_ in ids if id_ == plan)
 
     def _settled(self, name: str) -> None:
         self._operations.settle()
