@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,15 +13,16 @@ import pytest
 from tests.serving.endpoints import ROW, Client, Clock
 from toolkit.domain import codec
 from toolkit.domain.errors import AlreadyExists, Unavailable
+from toolkit.domain.records import Feature, Signature
 from toolkit.ports.store import CREATE, Meta, Mode, Store
-from toolkit.quality.baseline import Baseline
+from toolkit.quality.baseline import Baseline, build_baseline
 from toolkit.quality.counter import Counter
 from toolkit.quality.profile import decode
 from toolkit.serving import capture as captures
 from toolkit.serving import ids
 from toolkit.serving.app import Info, create_app
 from toolkit.serving.capture import Capture, Captured
-from toolkit.serving.model import Model
+from toolkit.serving.model import Model, Prediction
 from toolkit.serving.rows import Batch
 from toolkit.serving.settings import CaptureSettings
 
@@ -298,6 +300,35 @@ def test_counting_together_is_counting_one_by_one(
             store.delete(meta.key)
     assert sums[0] == sums[1] == sums[2]
     assert sum(sums[0]) == 670 * len(baseline.columns)
+
+
+def test_rows_of_numbers_wait_as_bytes_and_are_counted_as_they_were(
+    store: Store, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nulls among them, and values past float32."""
+    features = (Feature(name="a", dtype="float64", nullable=True), Feature(name="b", dtype="int64"))
+    signature = Signature(task="regression", features=features, label="y", label_dtype="float64")
+    values = [(0.1 * i, 10**9 + i) for i in range(200)]
+    given = [*values[:90], (None, 3), (1e300, -(2**63)), *values[90:]]
+    columns = {"a": [a for a, _ in values], "b": [b for _, b in values]}
+    baseline = build_baseline(columns, features, columns["a"], columns["a"], "regression")
+    model: Any = SimpleNamespace(signature=signature, digest="0" * 64, name="numbers")
+    found = []
+    for together in (1, captures.TOGETHER):
+        monkeypatch.setattr(captures, "TOGETHER", together)
+        capture = make(model=model, rows=10_000)
+        capture._counter = lambda: Counter(baseline)
+        for row in given:
+            capture.add(ids.prefix(NOON), NOON, Batch(1, row=row), Prediction(values=[row[1] / 7]))
+        (hour,) = capture._open.values()
+        assert len(hour.packed) == (0 if together == 1 else 16 * 201)
+        capture.close()
+        profile = decode(store.get(next(store.list("profiles/")).key).data, baseline)
+        found.append((profile.counts, [(sums.minimum, sums.maximum) for sums in profile.moments]))
+        assert [len(record.scores) for record in stored(store)] == [202]
+        for meta in list(store.list()):
+            store.delete(meta.key)
+    assert found[0] == found[1]
 
 
 def test_the_application_captures_what_it_answers(
