@@ -1,8 +1,8 @@
 """The lifecycle under the generated policies, on a server that enforces them; and no grant that it could do without.
 
-Every role takes its calls on itself: `toolkit ...` as the deployer, the job's and the functions' entries as theirs, all
-in this process, on ministack with AUTH. What ministack does not ask for (iam:PassRole, conditions, calls that AWS makes
-itself) is held against the recorded calls here.
+Every role takes its calls on itself (`least_privilege`): `toolkit ...` as the deployer, the job's and the functions'
+entries as theirs, all in this process, on ministack with AUTH. What ministack does not ask for (iam:PassRole,
+conditions, calls that AWS makes itself) is held against the recorded calls here.
 """
 
 from __future__ import annotations
@@ -23,8 +23,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.adapters.aws import cloud, privilege
 from tests.adapters.aws.privilege import Call, Cast
+from tests.journeys.least_privilege import (
+    DRIFTED,
+    FROM_THE_BUCKET,
+    Stage,
+    play,
+    require_no_training_data,
+    write_project,
+)
 from tests.serving.endpoints import Client
-from tests.support import Shell, small_csv
+from tests.support import Shell
 from toolkit.adapters.aws import policies, transfer
 from toolkit.adapters.aws.emulator.ministack import ACCOUNT, COMMAND
 from toolkit.adapters.aws.jobs import BatchJobs
@@ -32,13 +40,11 @@ from toolkit.adapters.aws.names import ROLES
 from toolkit.adapters.aws.policies import Site, Statement
 from toolkit.adapters.aws.store import S3Store
 from toolkit.bootstrap import open_context
-from toolkit.domain.errors import AlreadyExists, NotFound, PermissionDenied
+from toolkit.domain.errors import AlreadyExists, PermissionDenied
 from toolkit.domain.newdata import WatchSpec
-from toolkit.domain.specs import JobSpec, JobStatus, ScheduleSpec
-from toolkit.lifecycle import deploy, find, naming, switch
-from toolkit.state import keys
+from toolkit.domain.specs import JobSpec, JobStatus
+from toolkit.lifecycle import find, naming
 from toolkit.state.blobs import Blobs
-from toolkit.state.journal import Entry, Journal
 from toolkit.testing.servers import Server
 
 CONFIG = """
@@ -59,7 +65,6 @@ SITE = Site(
     stem="churn-prod", bucket="churn-bucket", prefix="churn", secrets="churn/prod", namespace="churn/prod",
     account=ACCOUNT, region=cloud.REGION,
 )  # fmt: skip
-DRIFTED = {"months": 60, "plan": "pro", "spend": 900.0, "city": "Nice"}
 DENIED = {
     "AccessDenied",
     "AccessDeniedException",
@@ -70,18 +75,12 @@ DENIED = {
 
 
 @dataclass
-class Stage:
+class AwsStage(Stage):
     """The server with its roles, and a project beside it."""
 
     cast: Cast
-    folder: Path
-    shell: Shell
     retrains: list[JobSpec] = field(default_factory=list)
     calls: tuple[Call, ...] = ()
-
-    def deployer(self, line: str, stdin: str = "") -> str:
-        with self.cast.acting("deployer"):
-            return self.shell.ok(f"{line} -t prod", self.folder, stdin).out
 
     def job(self, role: str, spec: JobSpec) -> None:
         """What Batch would run, in this process as its role."""
@@ -98,17 +97,44 @@ class Stage:
         iam = self.cast.client("", "iam")
         iam.put_role_policy(RoleName=SITE.names.role(role), PolicyName="toolkit", PolicyDocument=document)
 
+    def serve(self) -> None:
+        over_url = {"FunctionName": f"{SITE.names.functions}inference"}  # signed by us, so nothing else has recorded it
+        self.cast.calls.append(Call("deployer", "lambda", privilege.OVER_URL, over_url))
+        _serve(self)
+
+    def tick(self) -> None:
+        _tick(self)
+
+    def retrain(self) -> None:
+        (spec,) = {spec.name: spec for spec in self.retrains}.values()
+        self.job("retrain", spec)
+
+    def from_the_bucket(self) -> None:
+        from toolkit.entry import inference
+
+        with self.acting("deployer"):
+            told = deployed(self.opened(*FROM_THE_BUCKET), "inference")
+        with self.acting("inference"), pytest.MonkeyPatch.context() as patch:
+            for name, value in told.items():
+                patch.setenv(name, value)
+            client = Client(inference.application())
+            assert client.post("/predict", {"records": [DRIFTED]}).status == 200
+            client.app.close()
+
+    def particulars(self) -> None:
+        _particulars(self)
+
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory, module_shell: Shell) -> Iterator[Stage]:
+def stage(tmp_path_factory: pytest.TempPathFactory, module_shell: Shell) -> Iterator[AwsStage]:
     cloud.clean()
     server = Server((*COMMAND, "--auth"))
     folder = tmp_path_factory.mktemp("proof")
     patch = pytest.MonkeyPatch()
     try:
         cast = Cast(server.address, cloud.REGION, patch)
-        stage = Stage(cast, folder, module_shell)
-        _project(stage, server.address)
+        stage = AwsStage(folder, module_shell, cast.acting, cast)
+        write_project(stage, _table(server.address))
         with cast.acting(""):
             module_shell.ok("bootstrap -t prod --yes", folder)
         for role in ROLES:
@@ -122,16 +148,11 @@ def stage(tmp_path_factory: pytest.TempPathFactory, module_shell: Shell) -> Iter
         server.stop()
 
 
-def _project(stage: Stage, address: str) -> None:
-    (stage.folder / "churn.csv").write_text(small_csv())
-    stage.shell.ok("init --from churn.csv --label churned --name churn", stage.folder)
-    config = stage.folder / "toolkit.toml"
-    config.write_text(config.read_text().replace("max_drop = 0.01", "max_drop = 1.0"))
-    told = CONFIG.format(
+def _table(address: str) -> str:
+    return CONFIG.format(
         python=f"{sys.version_info.major}.{sys.version_info.minor}", region=cloud.REGION, address=address,
         topic=SITE.arn("sns", SITE.names.topic),
     )  # fmt: skip
-    config.write_text(config.read_text() + told)
 
 
 def _let_us_take_it_on(cast: Cast, role: str) -> None:
@@ -141,7 +162,7 @@ def _let_us_take_it_on(cast: Cast, role: str) -> None:
     cast.client("", "iam").update_assume_role_policy(RoleName=SITE.names.role(role), PolicyDocument=document)
 
 
-def _run_jobs_here(stage: Stage, patch: pytest.MonkeyPatch) -> None:
+def _run_jobs_here(stage: AwsStage, patch: pytest.MonkeyPatch) -> None:
     """ministack's Batch takes jobs and runs none: one that trains runs here, one that retrains when its turn comes."""
     submit = BatchJobs.submit
 
@@ -158,39 +179,14 @@ def _run_jobs_here(stage: Stage, patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def played(stage: Stage) -> Stage:
-    """The whole lifecycle, each part as its role. That it passes is half of the proof."""
-    with stage.cast.acting("deployer"):
-        stage.shell.run("doctor -t prod", stage.folder)  # it misses machines behind ministack's queue
-    stage.deployer("train")
-    stage.deployer("promote --yes")
-    stage.deployer("plan")
-    stage.deployer("deploy --yes")
-    assert "PREDICTION" in stage.deployer("invoke --sample 2")  # the real bundle, run by ministack as its own role
-    over_url = {"FunctionName": f"{SITE.names.functions}inference"}  # signed by us, so nothing else has recorded it
-    stage.cast.calls.append(Call("deployer", "lambda", privilege.OVER_URL, over_url))
-    _serve(stage)
-    _tick(stage)
-    (stage.folder / "churn.csv").write_text(small_csv(rows=500))  # so that there is something to learn
-    (spec,) = {spec.name: spec for spec in stage.retrains}.values()
-    stage.job("retrain", spec)
-    with stage.cast.acting("retrain"):  # by a newer toolkit than deployed it, say: every function is another one
-        deploy.run(open_context(stage.folder, target="prod", overrides=("serve.memory=2Gi",)))
-    stage.deployer("deploy --yes --set serve.auth=public")
-    stage.deployer("deploy --yes --set monitor.schedule='rate(6 hours)'")
-    for line in ("status", "logs", "drift", "gc"):
-        stage.deployer(line)
-    _from_the_bucket(stage)
-    stage.deployer("secrets set token", stdin="hidden\n")
-    stage.deployer("secrets ls")
-    stage.deployer("secrets rm token")
-    _particulars(stage)
-    stage.deployer("destroy --yes")
+def played(stage: AwsStage) -> AwsStage:
+    """The whole lifecycle, each part as its role."""
+    play(stage, stage)
     stage.calls = tuple(stage.cast.calls)
     return stage
 
 
-def _serve(stage: Stage) -> None:
+def _serve(stage: AwsStage) -> None:
     """Drifted traffic to the application, in this process as the inference function."""
     from toolkit.entry import inference
 
@@ -215,33 +211,6 @@ def _serve(stage: Stage) -> None:
         client.app.capture.close()
 
 
-def _from_the_bucket(stage: Stage) -> None:
-    """The endpoint reads its model, and a rollout's tick would say which."""
-    from toolkit.entry import inference
-
-    settings = ("serve.model=bucket", "trust.require=false")
-    stage.deployer("deploy --yes " + " ".join(f"--set {setting}" for setting in settings))
-    with stage.cast.acting("deployer"):
-        ctx = open_context(stage.folder, target="prod", overrides=settings)
-        told, version = deployed(ctx, "inference"), find.version(ctx, "champion")
-        ctx.store.put(f"signatures/{version.digest}/key-0001.json", b"{}")
-    with stage.cast.acting("drift-check"):
-        ctx = open_context(stage.folder, target="prod", overrides=settings)
-        assert switch.announce(ctx, version, reason="proof")
-        Blobs(ctx.store, keys.model_file).put(b"a file of another version")
-    with stage.cast.acting("inference"), pytest.MonkeyPatch.context() as patch:
-        for name, value in told.items():
-            patch.setenv(name, value)
-        client = Client(inference.application())
-        assert client.post("/predict", {"records": [DRIFTED]}).status == 200
-        client.app.close()
-        store = open_context(stage.folder, target="prod").store
-        assert store.get(f"signatures/{version.digest}/key-0001.json").data == b"{}"
-        for kept in ("cache/journal/releases/prod/none.json", "journal/releases/prod/churn/9999999999999999.json"):
-            with pytest.raises(NotFound):
-                store.get(kept)
-
-
 def deployed(ctx: Any, role: str) -> dict[str, str]:
     """The variables of a deployed function."""
     name = naming.function_name(ctx, role)
@@ -249,7 +218,7 @@ def deployed(ctx: Any, role: str) -> dict[str, str]:
     return {key: str(value) for key, value in found.items()}
 
 
-def _tick(stage: Stage) -> None:
+def _tick(stage: AwsStage) -> None:
     """The schedule's event, in this process as the drift check."""
     from toolkit.entry import drift
 
@@ -264,7 +233,7 @@ def _tick(stage: Stage) -> None:
         assert answer["retrain"]
 
 
-def _particulars(stage: Stage) -> None:
+def _particulars(stage: AwsStage) -> None:
     """What the story above does not come to: a large upload that fails, a job that is stopped."""
     large = stage.folder / "large"
     large.write_bytes(os.urandom(6 * 1024**2))
@@ -274,20 +243,6 @@ def _particulars(stage: Stage) -> None:
             store: Any = open_context(stage.folder, target="prod").store
             for folder in folders:
                 _fail_to_upload(store, f"{folder}/large", large)
-    journals = {"job": "registry/probe", "drift-check": "incidents/prod/probe"}
-    for role, journal in journals.items():
-        with stage.cast.acting(role):
-            _fill(Journal(open_context(stage.folder, target="prod").store, journal))
-    with stage.cast.acting(
-        "drift-check"
-    ):  # a tick that finds the canary wanting, or a capture that has outlived its time
-        ctx = open_context(stage.folder, target="prod")
-        state = ctx.functions.observe(naming.function_name(ctx, "inference"))
-        ctx.functions.route(state.name, state.weights)
-        for folder in ("captures", "profiles", "service"):
-            ctx.store.delete(f"{folder}/prod/churn/0")
-        for folder in ("profiles", "service", "deadletter"):
-            ctx.store.put(f"{folder}/prod/churn/0", b"")
     for role, larger in (("deployer", 8192), ("retrain", 12_288)):
         with stage.cast.acting(role):
             jobs: Any = open_context(stage.folder, target="prod").jobs
@@ -296,14 +251,7 @@ def _particulars(stage: Stage) -> None:
             if role == "deployer":
                 _stop_no_job(jobs)
             assert list(open_context(stage.folder, target="prod").watches.list()) == []
-            _store_of(stage).delete("cache/runs/part-0.bin")
-            _store_of(stage).delete("tail/runs/0")
-    for role in ("drift-check", "retrain"):
-        with stage.cast.acting(role):
-            _schedule_a_rollout(open_context(stage.folder, target="prod"))
     with stage.cast.acting("deployer"):
-        for folder in ("captures", "profiles", "service"):
-            _store_of(stage).delete(f"{folder}/prod/churn/0")
         ctx = open_context(stage.folder, target="prod")
         ctx.watches.put(WatchSpec(name="probe", prefix="data/", function=naming.function_name(ctx, "drift-check")))
         metrics: Any = open_context(stage.folder, target="prod").metrics
@@ -316,28 +264,10 @@ def _particulars(stage: Stage) -> None:
         assert open_context(stage.folder, target="prod").secrets.get("restored") == "hidden"
 
 
-def _schedule_a_rollout(ctx: Any) -> None:
-    name = naming.function_name(ctx, "rollout")
-    for expression in ("rate(1 minute)", "rate(5 minutes)"):
-        ctx.schedules.put(ScheduleSpec(name=name, expression=expression, function=name, tags=ctx.tags()))
-    assert ctx.schedules.get(name).name == name
-    ctx.schedules.delete(name)
-
-
-def _store_of(stage: Stage) -> Any:
-    return open_context(stage.folder, target="prod").store
-
-
 def _stop_no_job(jobs: Any) -> None:
     """ministack's jobs have ended before they could be stopped: that the request was allowed is what matters."""
     with contextlib.suppress(ClientError):
         jobs._batch.terminate_job(jobId="0" * 36, reason="Ctrl-C")
-
-
-def _fill(journal: Journal[tuple[Entry, ...]]) -> None:
-    """As many entries as make a checkpoint."""
-    for number in range(Journal.CHECKPOINT_EVERY + 1):
-        journal.append(f"op-{number}", lambda _: {"type": "probe"}, actor="proof", time="2026-01-01T00:00:00Z")
 
 
 def _fail_to_upload(store: Any, key: str, large: Path) -> None:
@@ -348,7 +278,7 @@ def _fail_to_upload(store: Any, key: str, large: Path) -> None:
         raise AlreadyExists("somebody was first")
 
 
-def needed(stage: Stage, role: str) -> list[tuple[Call | None, privilege.Need]]:
+def needed(stage: AwsStage, role: str) -> list[tuple[Call | None, privilege.Need]]:
     """(call, what it needs), once each; without a call: what AWS does itself."""
     found: dict[tuple[str, str, str], tuple[Call | None, privilege.Need]] = {}
     for call in stage.calls:
@@ -362,7 +292,7 @@ def needed(stage: Stage, role: str) -> list[tuple[Call | None, privilege.Need]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
-def test_the_policies_allow_every_call_that_was_made(played: Stage, role: str) -> None:
+def test_the_policies_allow_every_call_that_was_made(played: AwsStage, role: str) -> None:
     statements = policies.roles(SITE)[role]
     refused = [need for _, need in needed(played, role) if not any(privilege.allows(s, need) for s in statements)]
     assert not refused, "\n".join(map(str, refused))
@@ -370,7 +300,7 @@ def test_the_policies_allow_every_call_that_was_made(played: Stage, role: str) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
-def test_no_grant_is_spare(played: Stage, role: str) -> None:
+def test_no_grant_is_spare(played: AwsStage, role: str) -> None:
     """Every action and every resource of every statement was needed, and no statement says what another says."""
     needs = [need for _, need in needed(played, role)]
     spare = []
@@ -389,7 +319,7 @@ def test_no_grant_is_spare(played: Stage, role: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
-def test_without_any_one_statement_something_is_refused(played: Stage, role: str) -> None:
+def test_without_any_one_statement_something_is_refused(played: AwsStage, role: str) -> None:
     """The recorded calls again, on the server, with the statement gone."""
     statements = policies.roles(SITE)[role]
     unnoticed = []
@@ -406,7 +336,7 @@ def test_without_any_one_statement_something_is_refused(played: Stage, role: str
     assert not unnoticed, unnoticed
 
 
-def _only_by(stage: Stage, role: str, index: int) -> list[Call]:
+def _only_by(stage: AwsStage, role: str, index: int) -> list[Call]:
     """Recorded calls that the server asks about and that no other statement of the role allows."""
     others = privilege.without(policies.roles(SITE)[role], index)
     statement = policies.roles(SITE)[role][index]
@@ -421,7 +351,7 @@ def _only_by(stage: Stage, role: str, index: int) -> list[Call]:
     ]
 
 
-def _denied(stage: Stage, call: Call) -> bool:
+def _denied(stage: AwsStage, call: Call) -> bool:
     """Whether the server refuses the very same call now."""
     service = stage.cast.client(call.role, call.service)
     operation = next(name for name, api in service.meta.method_to_api_mapping.items() if api == call.operation)
@@ -437,7 +367,7 @@ def _denied(stage: Stage, call: Call) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("role", ["deployer", "retrain", "job", "drift-check"])
-def test_nobody_deletes_from_the_journal(played: Stage, role: str) -> None:
+def test_nobody_deletes_from_the_journal(played: AwsStage, role: str) -> None:
     with played.cast.acting(role):
         store = open_context(played.folder, target="prod").store
         entry = next(iter(store.list("journal/")))
@@ -447,7 +377,7 @@ def test_nobody_deletes_from_the_journal(played: Stage, role: str) -> None:
 
 
 @pytest.mark.slow
-def test_every_write_to_the_journal_was_create_only(played: Stage) -> None:
+def test_every_write_to_the_journal_was_create_only(played: AwsStage) -> None:
     """What the bucket's policy asks for (s3:if-none-match), which no server here does."""
     writes = [
         call for call in played.calls
@@ -466,18 +396,12 @@ def test_every_write_to_the_journal_was_create_only(played: Stage) -> None:
 
 
 @pytest.mark.slow
-def test_who_answers_requests_reads_no_training_data(played: Stage) -> None:
-    with played.cast.acting("deployer"):
-        ctx = open_context(played.folder, target="prod")
-        kept = [next(iter(ctx.store.list(folder))).key for folder in ("blobs/", "datasets/", "journal/registry/")]
-    with played.cast.acting("inference"):
-        for key in kept:
-            with pytest.raises(PermissionDenied):
-                open_context(played.folder, target="prod").store.get(key)
+def test_who_answers_requests_reads_no_training_data(played: AwsStage) -> None:
+    require_no_training_data(played)
 
 
 @pytest.mark.slow
-def test_a_stranger_to_the_bucket_is_refused(played: Stage) -> None:
+def test_a_stranger_to_the_bucket_is_refused(played: AwsStage) -> None:
     with played.cast.acting("scheduler"):
         store = open_context(played.folder, target="prod").store
         with pytest.raises(PermissionDenied):

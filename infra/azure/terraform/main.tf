@@ -430,6 +430,27 @@ resource "azapi_resource" "create_power" {
   response_export_values = ["*"]
 }
 
+resource "azapi_resource" "overwrite_power" {
+  type      = "Microsoft.Authorization/roleDefinitions@2022-04-01"
+  name      = uuidv5("url", "${var.subscription}/${var.group}/${var.stem}/overwrite")
+  parent_id = "/subscriptions/${var.subscription}"
+  body = {
+    properties = {
+      roleName    = "toolkit ${var.stem} overwrite"
+      description = "write blobs over others (toolkit: project ${var.project}, target ${var.target})"
+      type        = "CustomRole"
+      permissions = [{
+        actions        = []
+        notActions     = []
+        dataActions    = ["Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write"]
+        notDataActions = []
+      }]
+      assignableScopes = ["/subscriptions/${var.subscription}/resourceGroups/${var.group}"]
+    }
+  }
+  response_export_values = ["*"]
+}
+
 resource "azapi_resource" "replace_power" {
   type      = "Microsoft.Authorization/roleDefinitions@2022-04-01"
   name      = uuidv5("url", "${var.subscription}/${var.group}/${var.stem}/replace")
@@ -506,12 +527,9 @@ resource "azapi_resource" "measure_power" {
       description = "send metrics (toolkit: project ${var.project}, target ${var.target})"
       type        = "CustomRole"
       permissions = [{
-        actions    = []
-        notActions = []
-        dataActions = [
-          "Microsoft.Insights/Metrics/Write",
-          "Microsoft.Insights/Telemetry/Write",
-        ]
+        actions        = []
+        notActions     = []
+        dataActions    = ["Microsoft.Insights/Telemetry/Write"]
         notDataActions = []
       }]
       assignableScopes = ["/subscriptions/${var.subscription}/resourceGroups/${var.group}"]
@@ -559,12 +577,9 @@ resource "azapi_resource" "traffic_power" {
           "Microsoft.App/containerApps/authConfigs/read",
           "Microsoft.App/containerApps/authConfigs/write",
           "Microsoft.App/containerApps/read",
-          "Microsoft.App/containerApps/revisions/activate/action",
-          "Microsoft.App/containerApps/revisions/deactivate/action",
           "Microsoft.App/containerApps/revisions/read",
           "Microsoft.App/containerApps/write",
           "Microsoft.App/managedEnvironments/join/action",
-          "Microsoft.App/managedEnvironments/read",
           "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
           "Microsoft.ManagedIdentity/userAssignedIdentities/read",
         ]
@@ -585,22 +600,40 @@ resource "azapi_resource" "jobs_power" {
   body = {
     properties = {
       roleName    = "toolkit ${var.stem} jobs"
-      description = "make, start, look at and stop jobs, which schedules are too (toolkit: project ${var.project}, target ${var.target})"
+      description = "make, start and look at jobs, which schedules are too (toolkit: project ${var.project}, target ${var.target})"
       type        = "CustomRole"
       permissions = [{
         actions = [
           "Microsoft.App/jobs/delete",
-          "Microsoft.App/jobs/execution/read",
           "Microsoft.App/jobs/executions/read",
           "Microsoft.App/jobs/read",
           "Microsoft.App/jobs/start/action",
-          "Microsoft.App/jobs/stop/action",
           "Microsoft.App/jobs/write",
           "Microsoft.App/managedEnvironments/join/action",
-          "Microsoft.App/managedEnvironments/read",
           "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
           "Microsoft.ManagedIdentity/userAssignedIdentities/read",
         ]
+        notActions     = []
+        dataActions    = []
+        notDataActions = []
+      }]
+      assignableScopes = ["/subscriptions/${var.subscription}/resourceGroups/${var.group}"]
+    }
+  }
+  response_export_values = ["*"]
+}
+
+resource "azapi_resource" "stop_jobs_power" {
+  type      = "Microsoft.Authorization/roleDefinitions@2022-04-01"
+  name      = uuidv5("url", "${var.subscription}/${var.group}/${var.stem}/stop-jobs")
+  parent_id = "/subscriptions/${var.subscription}"
+  body = {
+    properties = {
+      roleName    = "toolkit ${var.stem} stop-jobs"
+      description = "stop jobs (toolkit: project ${var.project}, target ${var.target})"
+      type        = "CustomRole"
+      permissions = [{
+        actions        = ["Microsoft.App/jobs/stop/execution/action"]
         notActions     = []
         dataActions    = []
         notDataActions = []
@@ -713,17 +746,17 @@ resource "azapi_resource" "drift_check_create_on_container" {
   response_export_values = ["*"]
 }
 
-resource "azapi_resource" "drift_check_replace_on_container" {
+resource "azapi_resource" "drift_check_overwrite_on_container" {
   type      = "Microsoft.Authorization/roleAssignments@2022-04-01"
   name      = "container>"
   parent_id = azapi_resource.container.id
   body = {
     properties = {
-      roleDefinitionId = azapi_resource.replace_power.id
+      roleDefinitionId = azapi_resource.overwrite_power.id
       principalId      = azapi_resource.drift_check_identity.output.properties.principalId
       principalType    = "ServicePrincipal"
       description      = "pages, checkpoints, leases"
-      condition        = "((!(ActionMatches{'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/delete'}) AND !(ActionMatches{'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write'})) OR (@Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/pages/*' OR @Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/cache/*' OR @Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/leases/*'))"
+      condition        = "((!(ActionMatches{'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write'})) OR (@Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/pages/*' OR @Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/cache/*' OR @Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/leases/*'))"
       conditionVersion = "2.0"
     }
   }
@@ -854,17 +887,17 @@ resource "azapi_resource" "job_create_on_container" {
   response_export_values = ["*"]
 }
 
-resource "azapi_resource" "job_replace_on_container" {
+resource "azapi_resource" "job_overwrite_on_container" {
   type      = "Microsoft.Authorization/roleAssignments@2022-04-01"
   name      = "container>"
   parent_id = azapi_resource.container.id
   body = {
     properties = {
-      roleDefinitionId = azapi_resource.replace_power.id
+      roleDefinitionId = azapi_resource.overwrite_power.id
       principalId      = azapi_resource.job_identity.output.properties.principalId
       principalType    = "ServicePrincipal"
       description      = "the registry's checkpoint"
-      condition        = "((!(ActionMatches{'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/delete'}) AND !(ActionMatches{'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write'})) OR (@Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/cache/journal/registry/*'))"
+      condition        = "((!(ActionMatches{'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write'})) OR (@Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/cache/journal/registry/*'))"
       conditionVersion = "2.0"
     }
   }
@@ -925,8 +958,8 @@ resource "azapi_resource" "retrain_replace_on_container" {
       roleDefinitionId = azapi_resource.replace_power.id
       principalId      = azapi_resource.retrain_identity.output.properties.principalId
       principalType    = "ServicePrincipal"
-      description      = "caches, leases, pages, what the index of runs took over"
-      condition        = "((!(ActionMatches{'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/delete'}) AND !(ActionMatches{'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write'})) OR (@Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/cache/*' OR @Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/leases/*' OR @Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/pages/*' OR @Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/tail/*'))"
+      description      = "caches, leases, what the index of runs took over"
+      condition        = "((!(ActionMatches{'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/delete'}) AND !(ActionMatches{'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write'})) OR (@Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/cache/*' OR @Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/leases/*' OR @Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path] StringLike '${var.prefix}/tail/*'))"
       conditionVersion = "2.0"
     }
   }
@@ -943,6 +976,21 @@ resource "azapi_resource" "retrain_jobs_on_group" {
       principalId      = azapi_resource.retrain_identity.output.properties.principalId
       principalType    = "ServicePrincipal"
       description      = "starts jobs, schedules"
+    }
+  }
+  response_export_values = ["*"]
+}
+
+resource "azapi_resource" "retrain_stop_jobs_on_group" {
+  type      = "Microsoft.Authorization/roleAssignments@2022-04-01"
+  name      = "group>"
+  parent_id = azapi_resource.group.id
+  body = {
+    properties = {
+      roleDefinitionId = azapi_resource.stop_jobs_power.id
+      principalId      = azapi_resource.retrain_identity.output.properties.principalId
+      principalType    = "ServicePrincipal"
+      description      = "a job that is cancelled"
     }
   }
   response_export_values = ["*"]
@@ -986,6 +1034,21 @@ resource "azapi_resource" "retrain_pull_on_registry" {
     properties = {
       roleDefinitionId = azapi_resource.pull_power.id
       principalId      = azapi_resource.retrain_identity.output.properties.principalId
+      principalType    = "ServicePrincipal"
+      description      = "the image that it runs in"
+    }
+  }
+  response_export_values = ["*"]
+}
+
+resource "azapi_resource" "scheduler_pull_on_registry" {
+  type      = "Microsoft.Authorization/roleAssignments@2022-04-01"
+  name      = "registry>"
+  parent_id = azapi_resource.registry.id
+  body = {
+    properties = {
+      roleDefinitionId = azapi_resource.pull_power.id
+      principalId      = azapi_resource.scheduler_identity.output.properties.principalId
       principalType    = "ServicePrincipal"
       description      = "the image that it runs in"
     }

@@ -141,7 +141,7 @@ def translated(what: str, *, service: str = "SERVICE", quote: bool = True) -> It
     except (Refusal, AzureError) as error:
         row, said = _row(error)
         said = said if quote else said.partition(":")[0]
-        hint = row.hint.format(permission=_permission(_message(error)), service=service)
+        hint = row.hint.format(permission=_permission(str(getattr(error, "message", "") or error)), service=service)
         raise row.kind(f"cannot {what}: {said}", hint=hint) from error
 
 
@@ -199,8 +199,8 @@ def _message(error: BaseException) -> str:
 
 def _permission(words: str) -> str:
     """What was missing: ARM and Key Vault say it."""
-    found = re.search(r"perform action '([^']+)'|Action: '([^']+)'", words)
-    return (found[1] or found[2]) if found else "more rights"
+    found = re.search(r"action\(s\) '([^']+)'", words) or re.search(r"(?:perform action|Action:) '([^']+)'", words)
+    return found[1] if found else "more rights"
 
 
 def _is(error: BaseException | None, names: tuple[str, ...]) -> bool:

@@ -44,15 +44,23 @@ class Power:
 POWERS: dict[str, Power] = {
     "read": Power("read and list blobs", data=(f"{_BLOBS}/read",)),
     "create": Power("write blobs that are not there yet", data=(f"{_BLOBS}/add/action",)),
+    "overwrite": Power("write blobs over others", data=(f"{_BLOBS}/write",)),
     "replace": Power("write blobs over others, and remove them", data=(f"{_BLOBS}/delete", f"{_BLOBS}/write")),
     "remove": Power("remove blobs", data=(f"{_BLOBS}/delete",)),
     "tell": Power("publish alerts", data=("Microsoft.EventGrid/events/send/action",)),
-    "measure": Power(
-        "send metrics", data=("Microsoft.Insights/Metrics/Write", "Microsoft.Insights/Telemetry/Write")
-    ),
+    "measure": Power("send metrics", data=("Microsoft.Insights/Telemetry/Write",)),
     "log": Power(
         "read what functions, jobs and metrics wrote",
         (
+            "Microsoft.OperationalInsights/workspaces/query/Tables.Custom/read",
+            "Microsoft.OperationalInsights/workspaces/query/read",
+            "Microsoft.OperationalInsights/workspaces/read",
+        ),
+    ),
+    "log-sites": Power(
+        "read what function apps, jobs and metrics wrote",
+        (
+            "Microsoft.OperationalInsights/workspaces/query/FunctionAppLogs/read",
             "Microsoft.OperationalInsights/workspaces/query/Tables.Custom/read",
             "Microsoft.OperationalInsights/workspaces/query/read",
             "Microsoft.OperationalInsights/workspaces/read",
@@ -62,13 +70,14 @@ POWERS: dict[str, Power] = {
         "move traffic between versions, publish a version",
         (
             f"{_APPS}/authConfigs/read", f"{_APPS}/authConfigs/write", f"{_APPS}/read",
-            f"{_APPS}/revisions/activate/action", f"{_APPS}/revisions/deactivate/action", f"{_APPS}/revisions/read",
-            f"{_APPS}/write", "Microsoft.App/managedEnvironments/join/action", "Microsoft.App/managedEnvironments/read",
+            f"{_APPS}/revisions/read", f"{_APPS}/write", "Microsoft.App/managedEnvironments/join/action",
             "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
             "Microsoft.ManagedIdentity/userAssignedIdentities/read",
         ),
     ),
-    "remove-apps": Power("remove functions", (f"{_APPS}/delete",)),
+    "remove-apps": Power(
+        "remove functions and versions of them", (f"{_APPS}/delete", f"{_APPS}/revisions/deactivate/action")
+    ),
     "sites": Power(
         "make and change function apps, deploy to them, set their timers",
         (
@@ -94,21 +103,20 @@ POWERS: dict[str, Power] = {
         (f"{_BLOBS}/add/action", f"{_BLOBS}/delete", f"{_BLOBS}/read", f"{_BLOBS}/write"),
     ),
     "jobs": Power(
-        "make, start, look at and stop jobs, which schedules are too",
+        "make, start and look at jobs, which schedules are too",
         (
-            f"{_JOBS}/delete", f"{_JOBS}/execution/read", f"{_JOBS}/executions/read", f"{_JOBS}/read",
-            f"{_JOBS}/start/action", f"{_JOBS}/stop/action", f"{_JOBS}/write",
-            "Microsoft.App/managedEnvironments/join/action", "Microsoft.App/managedEnvironments/read",
+            f"{_JOBS}/delete", f"{_JOBS}/executions/read", f"{_JOBS}/read", f"{_JOBS}/start/action", f"{_JOBS}/write",
+            "Microsoft.App/managedEnvironments/join/action",
             "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
             "Microsoft.ManagedIdentity/userAssignedIdentities/read",
         ),
     ),
+    "stop-jobs": Power("stop jobs", (f"{_JOBS}/stop/execution/action",)),
     "watches": Power(
         "have a function called for new blobs",
         (
             "Microsoft.EventGrid/eventSubscriptions/delete", "Microsoft.EventGrid/eventSubscriptions/read",
-            "Microsoft.EventGrid/eventSubscriptions/write", "Microsoft.Storage/storageAccounts/read",
-            "Microsoft.Storage/storageAccounts/write",
+            "Microsoft.EventGrid/eventSubscriptions/write",
         ),
     ),
     "secrets": Power(
@@ -126,7 +134,7 @@ POWERS: dict[str, Power] = {
     "doctor": Power(
         "doctor: what is there",
         (
-            "Microsoft.KeyVault/vaults/read", "Microsoft.Resources/subscriptions/resourceGroups/read",
+            "Microsoft.App/managedEnvironments/read", "Microsoft.Resources/subscriptions/resourceGroups/read",
             "Microsoft.Storage/storageAccounts/blobServices/read", "Microsoft.Storage/storageAccounts/read",
         ),
     ),
@@ -148,15 +156,16 @@ def roles(functions: str = "containerapps") -> dict[str, tuple[Grant, ...]]:
     `functions` is the target's setting."""
     found = {
         "inference": _inference(), "drift-check": _drift_check(), "job": _job(), "retrain": _retrain(),
-        "scheduler": (), "deployer": _deployer(),
+        "scheduler": _scheduler(), "deployer": _deployer(),
     }  # fmt: skip
     apps = functions == "functions"
-    return {role: _on_sites(role, found[role]) if apps else found[role] for role in (*ROLES, "deployer")}
+    given = {role: _on_sites(role, found[role]) if apps else found[role] for role in (*ROLES, "deployer")}
+    return {role: _joined(one) for role, one in given.items()}
 
 
 def _on_sites(role: str, given: tuple[Grant, ...]) -> tuple[Grant, ...]:
     """The same where functions are function apps."""
-    instead = {"traffic": "sites", "remove-apps": "remove-sites"}
+    instead = {"traffic": "sites", "remove-apps": "remove-sites", "log": "log-sites"}
     found = [replace(one, power=instead.get(one.power, one.power)) for one in given]
     if role in PACKAGES:  # a function app runs in no image
         found = [one for one in found if one.power != "pull"]
@@ -170,10 +179,10 @@ def _on_sites(role: str, given: tuple[Grant, ...]) -> tuple[Grant, ...]:
     elif role == "drift-check":
         for power in ("create", "replace"):
             found.append(Grant(power, CONTAINER, "the schedule of a rollout", ("azure-timers",)))
-    return tuple(_joined(found))
+    return tuple(found)
 
 
-def _joined(given: list[Grant]) -> list[Grant]:
+def _joined(given: tuple[Grant, ...]) -> tuple[Grant, ...]:
     """Azure keeps one assignment of a role for an identity on a resource, with one condition."""
     found: dict[tuple[str, str], Grant] = {}
     for one in given:
@@ -181,7 +190,7 @@ def _joined(given: list[Grant]) -> list[Grant]:
             folders = (*before.folders, *one.folders) if before.folders and one.folders else ()
             one = replace(one, why=f"{before.why}; {one.why}", folders=folders)
         found[one.power, one.on] = one
-    return list(found.values())
+    return tuple(found.values())
 
 
 def _inference() -> tuple[Grant, ...]:
@@ -202,7 +211,7 @@ def _drift_check() -> tuple[Grant, ...]:
         Grant("read", CONTAINER, "the container is the database"),
         Grant("create", CONTAINER, "reports, incidents, rollouts, what cannot be read, compacted counts",
               ("journal", "models", "reports", "deadletter", "profiles", "service")),
-        Grant("replace", CONTAINER, "pages, checkpoints, leases", ("pages", "cache", "leases")),
+        Grant("overwrite", CONTAINER, "pages, checkpoints, leases", ("pages", "cache", "leases")),
         Grant("remove", CONTAINER, "counts and captures live as long as they may", ("profiles", "service", "captures")),
         Grant("tell", TOPIC, "alerts"),
         Grant("measure", RULE, "metrics"),
@@ -218,7 +227,7 @@ def _job() -> tuple[Grant, ...]:
         Grant("read", CONTAINER, "the container is the database"),
         Grant("create", CONTAINER, "its run, the model and its files, its version",
               ("runs", "blobs", "journal/registry")),
-        Grant("replace", CONTAINER, "the registry's checkpoint", ("cache/journal/registry",)),
+        Grant("overwrite", CONTAINER, "the registry's checkpoint", ("cache/journal/registry",)),
         Grant("pull", REGISTRY, "the image that it runs in"),
     )  # fmt: skip
 
@@ -228,11 +237,21 @@ def _retrain() -> tuple[Grant, ...]:
     return (*_state(), *_runs(), Grant("pull", REGISTRY, "the image that it runs in"))
 
 
+def _scheduler() -> tuple[Grant, ...]:
+    """Hands events to functions, with a token that Entra gives it."""
+    return (Grant("pull", REGISTRY, "the image that it runs in"),)
+
+
 def _deployer() -> tuple[Grant, ...]:
     """A person or a pipeline with the command line."""
     return (
         *_state(),
-        Grant("replace", CONTAINER, "doctor, destroy, gc", ("doctor", "bundles", "captures", "profiles", "service")),
+        Grant(
+            "replace",
+            CONTAINER,
+            "pages, doctor, destroy, gc",
+            ("pages", "doctor", "bundles", "captures", "profiles", "service"),
+        ),
         *_runs(),
         Grant("remove-apps", GROUP, "removes functions"),
         Grant("watches", GROUP, "new data calls the drift check"),
@@ -249,14 +268,15 @@ def _state() -> tuple[Grant, ...]:
     return (
         Grant("read", CONTAINER, "the container is the database"),
         Grant("create", CONTAINER, "runs, models, releases, bundles"),
-        Grant("replace", CONTAINER, "caches, leases, pages, what the index of runs took over",
-              ("cache", "leases", "pages", "tail")),
+        Grant("replace", CONTAINER, "caches, leases, what the index of runs took over",
+              ("cache", "leases", "tail")),
     )  # fmt: skip
 
 
 def _runs() -> tuple[Grant, ...]:
     return (
         Grant("jobs", GROUP, "starts jobs, schedules"),
+        Grant("stop-jobs", GROUP, "a job that is cancelled"),
         Grant("traffic", GROUP, "versions and traffic"),
         Grant("log", WORKSPACE, "what jobs and functions print"),
     )

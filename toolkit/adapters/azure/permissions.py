@@ -7,7 +7,7 @@ _BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
 _APPS = "Microsoft.App/containerApps"
 _JOBS = "Microsoft.App/jobs"
 _RUNS = (
-    "Microsoft.App/managedEnvironments/join/action", "Microsoft.App/managedEnvironments/read",
+    "Microsoft.App/managedEnvironments/join/action",
     "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
     "Microsoft.ManagedIdentity/userAssignedIdentities/read",
 )  # fmt: skip
@@ -16,7 +16,6 @@ _ROUTE = (f"{_APPS}/authConfigs/read", f"{_APPS}/authConfigs/write", f"{_APPS}/r
 _SCHEDULE = (*_RUNS, f"{_APPS}/read", f"{_JOBS}/read", f"{_JOBS}/write")
 _WATCH = (
     f"{_APPS}/read", "Microsoft.EventGrid/eventSubscriptions/read", "Microsoft.EventGrid/eventSubscriptions/write",
-    "Microsoft.Storage/storageAccounts/write",
 )  # fmt: skip
 TABLE: dict[tuple[str, str], tuple[str, ...]] = {
     ("bundle", "create"): (f"{_BLOBS}/add/action", f"{_BLOBS}/read"),

@@ -57,6 +57,9 @@ class AzureSettings(BaseModel):
     functions: Literal["containerapps", "functions"] = Field(
         "containerapps", description="what functions are: container apps, or Azure Functions on Flex Consumption"
     )
+    deployer: str = Field(
+        "", description="object id of the person, group or pipeline that deploys: bootstrap grants it"
+    )
     environment: str = Field("", description="the Container Apps environment; default: worked out from the stem")
     audience: str = Field("", description="application id URI that callers of functions ask tokens for (api://...)")
     tenant: str = Field("", description="the id of the Entra tenant whose tokens functions take")
@@ -86,7 +89,7 @@ class AzureSettings(BaseModel):
             defaults = {**own_names, "audience": f"api://{stem}", **defaults}
         return {**defaults, **given}
 
-    @field_validator("tenant", "application")
+    @field_validator("tenant", "application", "deployer")
     @classmethod
     def _an_id(cls, value: str) -> str:
         if value and not _UUID.fullmatch(value):

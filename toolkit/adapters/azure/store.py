@@ -3,6 +3,8 @@
 - Create is `If-None-Match: *`, Match is `If-Match`, each in one request: what fits into 8 MiB goes up whole, a larger
   file in blocks, with the condition on the request that makes a blob of them. A lost create is a 409 here
   (BlobAlreadyExists), a lost swap a 412, on a blob that is gone too.
+- Who may create and not replace is told 403 of a blob that is there, whatever the condition, and may write no blocks:
+  then a file of any size goes up in one request.
 - The SDK retries nothing. 429 says that nothing was done, so that one is tried again here; any other doubt goes up,
   where it is resolved by operation id.
 - An etag is another with every write, equal bytes or not, so no Match of long ago succeeds.
@@ -30,6 +32,7 @@ from toolkit.domain.errors import (
     AlreadyExists,
     ConfigError,
     NotFound,
+    PermissionDenied,
     PreconditionFailed,
     ProviderError,
     Unavailable,
@@ -42,6 +45,7 @@ T = TypeVar("T")
 VERSION = "2025-11-05"  # of the API, for reads
 REPLACED = 5  # times that a file may be replaced while it is read
 DISCARDED = "InvalidBlockList"  # another upload of the same key was committed first
+MISMATCH = "AuthorizationPermissionMismatch"  # an assignment is missing; not the firewall
 GONE = ("ContainerNotFound", "ContainerBeingDeleted")
 
 
@@ -136,7 +140,12 @@ class BlobStore:
 
             again(stage, reread)  # the same block again is the same block
 
-        ids = transfer.send_blocks(source, self._block, send)
+        try:
+            ids = transfer.send_blocks(source, self._block, send)
+        except PermissionDenied as error:
+            if not isinstance(mode, Create) or code_of(error) != MISMATCH:
+                raise
+            return self._write(key, mode, source.size, lambda on: self._whole(key, source, metadata))
         return self._write(
             key,
             mode,
@@ -159,6 +168,26 @@ class BlobStore:
             if self._fetch(key, found, path, last=not left):
                 break
         return _meta(key, found)
+
+    def _whole(self, key: str, source: transfer.Source, metadata: dict[str, str]) -> dict[str, Any]:
+        """Create the blob by one request, which the SDK would read into memory first. Raises Refusal."""
+        from azure.core.rest import HttpRequest
+
+        headers = {
+            "x-ms-version": VERSION, "x-ms-blob-type": "BlockBlob", "If-None-Match": "*",
+            "Content-Type": "application/octet-stream", "x-ms-blob-content-type": _type(key).content_type,
+            "Content-MD5": source.md5(), **{f"x-ms-meta-{name}": value for name, value in metadata.items()},
+        }  # fmt: skip
+        body = transfer.Whole(source)
+        request = HttpRequest("PUT", self._url + quote(self._base + key), headers=headers, content=body)
+        reply = self._reads.send_request(request, read_timeout=self._seconds)
+        if reply.status_code >= 400:
+            raise Refusal(reply.status_code, reply.headers.get("x-ms-error-code", "") or _code(reply.text()), "")
+        modified = reply.headers.get("Last-Modified")
+        return {
+            "etag": reply.headers.get("ETag"),
+            "last_modified": parsedate_to_datetime(modified) if modified else None,
+        }
 
     def _fetch(self, key: str, found: Any, path: Path, *, last: bool) -> bool:
         """False where the write that was looked at is gone: somebody wrote another."""
@@ -229,6 +258,10 @@ class BlobStore:
         except NotFound as error:
             self._require_container(error)
             raise
+        except PermissionDenied as error:
+            if isinstance(mode, Create) and self._seen_there(key):
+                raise AlreadyExists(f"{self.uri(key)} exists already") from error.__cause__
+            raise
         except (AlreadyExists, PreconditionFailed) as error:
             if isinstance(mode, Create):
                 raise AlreadyExists(f"{self.uri(key)} exists already") from error.__cause__
@@ -249,14 +282,25 @@ class BlobStore:
         """What `mode` asks for, as it looks now."""
         if mode == OVERWRITE:
             return
-        try:
-            seen = self.head(key).etag
-        except NotFound:
-            seen = ""
+        seen = self._there(key)
         if isinstance(mode, Create) and seen:
             raise AlreadyExists(f"{self.uri(key)} exists already")
         if isinstance(mode, Match) and seen != mode.etag:
             raise self._another(key)
+
+    def _there(self, key: str) -> str:
+        """The etag of the blob, "" where there is none."""
+        try:
+            return self.head(key).etag
+        except NotFound:
+            return ""
+
+    def _seen_there(self, key: str) -> bool:
+        """Whether it is there, of who may not even read it: no."""
+        try:
+            return bool(self._there(key))
+        except PermissionDenied:
+            return False
 
     def _found(self, call: Callable[[], T]) -> T:
         try:

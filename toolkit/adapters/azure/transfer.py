@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from toolkit.adapters.azure.errors import torn
 from toolkit.domain.errors import Corrupt, DataError, NotFound, PermissionDenied, ToolkitError
@@ -58,6 +58,32 @@ class Source:
             raise DataError(f"{self.path} changed while it was uploaded", hint="run it again when nothing writes it")
         return data
 
+    def md5(self) -> str:
+        """As Azure's headers have it."""
+        with files.translated(f"read {self.path}"), self.path.open("rb") as stream:
+            return base64.b64encode(hashlib.file_digest(stream, _md5).digest()).decode()
+
+
+class Whole:
+    """A source as the one body of a request."""
+
+    def __init__(self, source: Source) -> None:
+        self._source, self._at = source, 0
+
+    def __len__(self) -> int:
+        return self._source.size
+
+    def __iter__(self) -> Iterator[bytes]:
+        while data := self.read(BLOCK):
+            yield data
+
+    def read(self, size: int = BLOCK) -> bytes:
+        """The next piece. DataError if the file is not what it was."""
+        length = min(size, self._source.size - self._at)
+        data = self._source.read(self._at, length) if length else b""
+        self._at += length
+        return data
+
 
 def send_blocks(source: Source, block: int, send: Callable[[str, bytes], None]) -> list[str]:
     """`send(id, data)` for every block of `block` bytes, some at once; the ids in order. Blocks that are never
@@ -96,7 +122,11 @@ class Stored:
 
 def md5(data: bytes) -> str:
     """As Azure's headers have it."""
-    return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
+    return base64.b64encode(_md5(data).digest()).decode()
+
+
+def _md5(data: bytes = b"") -> Any:
+    return hashlib.md5(data, usedforsecurity=False)
 
 
 def download(

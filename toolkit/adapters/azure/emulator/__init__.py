@@ -19,13 +19,14 @@
     sites_worker                                               what runs a package
     sites_timers, sites_beats                                  their timer triggers, and NCRONTAB
     arm_rules, arm_room, operations                            their methods, what they share, long-running operations
+    rbac, rbac_conditions, rbac_needs, rbac_guard              role assignments: what a request needs, who may
     arm_console                                                what all of them printed, as Log Analytics keeps it
 
 Decisions. Whatever the packaged models do not know is refused, and so is what they only give (read-only fields) or do
 not find (required ones). Every API wants a token that was given out here, for that API. A long-running operation is not
 done when it is first looked at. What runs is only what was uploaded, in a clean environment, with its limits (see
-`toolkit.execution`). State is in memory; nothing binds outside loopback. Role assignments are kept, checked
-for their form and not enforced: whoever has a token may do all that its service does.
+`toolkit.execution`). State is in memory; nothing binds outside loopback. What no role assignment allows is
+refused, in a resource group that has any: a test without an operator has none, and may all.
 
 A host of Azure's is the first folder of the path: `/management.azure.com/subscriptions/...`; the storage account's is
 its name, as Azurite has it: `/emulatedaccount/container/blob`.

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ class ContainerApps:
         self.lock = threading.RLock()
         self.operations = Operations(PROVIDER, VERSION, self.lock)  # of jobs, too
         self.environments: dict[str, dict[str, Any]] = {}
+        self.pulls: Callable[[str, str], bool] = lambda identity, registry: True
         self.kept: dict[str, Kept] = {}  # by the short name: an environment's host names are its own
 
     # Environments
@@ -211,7 +213,7 @@ class ContainerApps:
             template = copy.deepcopy(properties["template"])
             about = {"template": template, "active": True, "createdTime": stamp()}
             try:
-                checks.pulled(template["containers"][0]["image"])
+                self.pulled(kept.desired, template)
             except Refused:
                 properties["provisioningState"] = "Failed"
                 raise
@@ -226,6 +228,15 @@ class ContainerApps:
             chosen = target.get("revisionName") or properties["latestReadyRevisionName"]
             kept.serving.append((chosen, target.get("weight") or 0))
         return self._shown(kept)
+
+    def pulled(self, resource: dict[str, Any], template: dict[str, Any]) -> None:
+        """Refused where the image is not there, or not for whom the registry is asked as."""
+        image = template["containers"][0]["image"]
+        for registry in (resource["properties"].get("configuration") or {}).get("registries") or ():
+            server, identity = registry["server"], registry.get("identity") or ""
+            if image.startswith(f"{server}/") and not self.pulls(identity, server.partition(".")[0]):
+                raise checks.wrong("template.containers.image", f"UNAUTHORIZED: {identity} may not read {image!r}")
+        checks.pulled(image)
 
     def _turn(self, call: Call, *, active: bool) -> Reply:
         with self.lock:

@@ -53,6 +53,13 @@ class Identity:
             self._tokens[token] = (principal, audience, time.time() + LIVES)
         return token
 
+    def another(self, request: Request) -> Response:
+        """For the operator, who is the emulator's own: a token of any principal, for tests that act as one."""
+        asked = dict(parse_qsl(request.query))
+        if self.caller(request, asked["resource"]) != OPERATOR:
+            raise Refused(403, "Forbidden", "Only the operator takes on another identity.")
+        return json_response(200, {"access_token": self.give(asked["principal"], asked["resource"])})
+
     def environment(self, principal: str) -> dict[str, str]:
         """What makes azure-identity find the managed identity `principal`, in what runs as it."""
         with self._lock:

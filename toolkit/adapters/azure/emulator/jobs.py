@@ -130,7 +130,7 @@ class Jobs:
                 raise conflict("There is an operation in progress on the job.", "JobOperationInProgress")
             template = copy.deepcopy(call.body) or copy.deepcopy(kept.desired["properties"]["template"])
             checks.template(template, "Job")
-            checks.pulled(template["containers"][0]["image"])
+            self._apps.pulled(kept.desired, template)
             execution = self._begin(kept, f"{call.path['job']}-{uuid4().hex[:7]}", template)
             told = {"name": execution.name, "id": f"{kept.desired['id']}/executions/{execution.name}"}
             return self.operations.begin(

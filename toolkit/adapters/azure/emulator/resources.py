@@ -1,7 +1,7 @@
 """What an operator makes in Azure Resource Manager: kept, shown, and done when it was looked at twice.
 
 The storage account is the emulator's own (its containers are made in Azurite); of the rest only the record is kept.
-Role assignments are kept and not enforced.
+Role definitions and assignments go to `rbac`, which says who may do what.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 from toolkit.adapters.azure.emulator import arm_rules
 from toolkit.adapters.azure.emulator.arm_room import GROUP
+from toolkit.adapters.azure.emulator.rbac import Rbac
 from toolkit.adapters.azure.emulator.refused import Refused, invalid, missing
 from toolkit.adapters.azure.emulator.rest import Call, Method, Reply
 from toolkit.adapters.azure.emulator.shapes import Field, Shape
@@ -67,6 +68,17 @@ class Resources:
         self._lock = threading.Lock()
         self._kept: dict[str, dict[str, Any]] = {}
         self._polls: dict[str, int] = {}
+        self.rbac = Rbac()
+
+    def ids(self, end: str) -> tuple[str, ...]:
+        """Of the resources whose id ends so: one for every group that has it, since names are not the world's here."""
+        with self._lock:
+            return tuple(made["id"] for where, made in self._kept.items() if where.endswith(end.lower()))
+
+    def where(self, name: str, value: str) -> tuple[str, ...]:
+        """Ids of the resources that have this property."""
+        with self._lock:
+            return tuple(made["id"] for made in self._kept.values() if made["properties"].get(name) == value)
 
     def methods(self) -> tuple[Method, ...]:
         from azure.mgmt.authorization.v2022_04_01 import models as authorization
@@ -122,6 +134,7 @@ class Resources:
         made["properties"] = {**(made.get("properties") or {}), **self._given(where, call)}
         with self._lock:
             known = where.lower() in self._kept
+            self._authorize(where, call, made)
             self._kept[where.lower()] = made
         if "container" in call.path:
             self.make_container(call.path["container"])
@@ -166,19 +179,17 @@ class Resources:
         for name in ("assignment", "definition"):
             if name in call.path and not _GUID.fullmatch(call.path[name]):
                 raise invalid(f"The name '{call.path[name]}' is no GUID.", "InvalidRoleAssignmentId")
-        if "assignment" in call.path:
-            definition = str(properties["roleDefinitionId"])
-            if definition.lower() not in self._kept:
-                raise Refused(404, "RoleDefinitionDoesNotExist", f"The role definition '{definition}' does not exist.")
-            if not _GUID.fullmatch(str(properties["principalId"])):
-                raise invalid(f"The principal '{properties['principalId']}' is no GUID.", "PrincipalNotFound")
-            if bool(properties.get("condition")) != (properties.get("conditionVersion") == "2.0"):
-                raise invalid("A condition needs conditionVersion 2.0.", "InvalidConditionVersion")
         group = where.split("/providers/")[0]
         if group != where and "/resourceGroups/" in group and group.lower() not in self._kept:
             raise Refused(
                 404, "ResourceGroupNotFound", f"Resource group '{call.path.get('group', group)}' was not found."
             )
+
+    def _authorize(self, where: str, call: Call, made: dict[str, Any]) -> None:
+        if "definition" in call.path:
+            self.rbac.define(where, made["properties"])
+        elif "assignment" in call.path:
+            self.rbac.assign(where, made["properties"])
 
     def _given(self, where: str, call: Call) -> dict[str, Any]:
         """What the service says of it."""

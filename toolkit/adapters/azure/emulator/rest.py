@@ -118,8 +118,9 @@ class Method:
 class Rest:
     """All methods; answers a request whose first folder is a host."""
 
-    def __init__(self, methods: tuple[Method, ...], identity: Identity) -> None:
-        self._methods, self._identity = methods, identity
+    def __init__(self, methods: tuple[Method, ...], identity: Identity, guard: Callable[[Request, str], None]) -> None:
+        """`guard(request, caller)` raises Refused for what the caller may not do."""
+        self._methods, self._identity, self._guard = methods, identity, guard
 
     def __call__(self, request: Request) -> Response:
         fitting = [one for one in self._methods if one.pattern.fullmatch(request.path)]
@@ -132,6 +133,7 @@ class Rest:
             if fitting:
                 raise Refused(405, "MethodNotAllowed", f"The requested resource does not support '{request.method}'.")
             raise Refused(404, "InvalidResourceType", f"There is nothing at {request.path}.")
+        self._guard(request, caller)
         call = method.call(request, caller)
         reply = method.handler(call)
         method.seen[:] = [_told(method, request)]

@@ -26,6 +26,8 @@ from toolkit.execution.reaper import Reaper
 from toolkit.execution.tree import MARK
 
 BODY = 256 * 1024**2  # a function's package goes up in one request
+USED = "/emulator/permissions"  # what assignments were used for, and what was refused
+TOKEN = "/emulator/token"  # noqa: S105  # the operator takes on another identity, for tests
 SEEN = "/emulator/requests"  # one accepted request of every method, for the test that spoils them
 
 
@@ -41,9 +43,10 @@ class Emulator:
         self._reaper.watch(mark)
         self._identity = Identity(self.address)
         self._site = Site(self.address, home, self._identity, self._reaper)
-        self._storage = Storage(EMULATED_ACCOUNT, self._identity, {MARK: mark}, self._site.grid.written)
+        guard = self._site.guard
+        self._storage = Storage(EMULATED_ACCOUNT, self._identity, {MARK: mark}, self._site.grid.written, guard)
         self._site.resources.make_container = self._storage.make
-        self._rest = Rest(methods(self._site), self._identity)
+        self._rest = Rest(methods(self._site), self._identity, guard)
 
     def start(self) -> None:
         self._server.start()
@@ -68,6 +71,10 @@ class Emulator:
             return self._storage(request)
         if request.path == SEEN:
             return json_response(200, self._rest.seen())
+        if request.path == USED:
+            return json_response(200, self._site.resources.rbac.told())
+        if request.path == TOKEN:
+            return self._identity.another(request)
         if answer := self._site.answer(request):
             return answer
         return self._as_asked(request, self._rest(request))

@@ -12,6 +12,7 @@ from toolkit.adapters.azure.emulator.grid import Grid
 from toolkit.adapters.azure.emulator.identity import PATH, Identity
 from toolkit.adapters.azure.emulator.jobs import Jobs
 from toolkit.adapters.azure.emulator.log_analytics import Workspace
+from toolkit.adapters.azure.emulator.rbac_guard import Guard
 from toolkit.adapters.azure.emulator.resources import Resources
 from toolkit.adapters.azure.emulator.sites import Sites
 from toolkit.adapters.azure.emulator.vault import Vaults
@@ -33,6 +34,8 @@ class Site:
         self.jobs = Jobs(address, home, reaper, identity, self.apps, self.console)
         self.sites = Sites(address, home, reaper, identity, self.console)
         self._front = Front(self.apps, identity)
+        self.guard = Guard(self)
+        self.apps.pulls = self.guard.pulls
 
     def answer(self, request: Request) -> Response | None:
         """Of what is no API: managed identities' endpoint, a function's URL. None where nothing of ours is meant."""

@@ -78,6 +78,12 @@ class Sites:
         self._kept: dict[str, Kept] = {}
         self._timers = Timers(self._apps)
 
+    def resource(self, name: str) -> str:
+        """Of an app, "" where there is none of this name."""
+        with self._lock:
+            kept = self._kept.get(name)
+        return str(kept.desired["id"]) if kept else ""
+
     def methods(self) -> tuple[Method, ...]:
         from azure.mgmt.web import models
 

@@ -1,7 +1,8 @@
 """The storage account: Azurite behind the token that Azure wants.
 
 Azurite takes tokens over TLS only. Here a token given out for storage is checked, and the request goes on with a shared
-access signature of Azurite's own account, which nobody else ever sees.
+access signature of Azurite's own account, which nobody else ever sees. Azurite knows no role assignments: what the
+caller may is asked here (`rbac_guard`), and a blob that may only be created is written where there is none.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ import http.client
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, unquote
 from uuid import uuid4
 
 from toolkit.adapters.azure.emulator.azurite import Azurite
 from toolkit.adapters.azure.emulator.identity import Identity
+from toolkit.adapters.azure.emulator.rbac_guard import CREATE, MISMATCH, Guard
 from toolkit.adapters.azure.emulator.refused import Refused
-from toolkit.execution.http_messages import Request, Response
+from toolkit.execution.http_messages import Headers, Request, Response
 
 _HOP = {"connection", "transfer-encoding", "keep-alive", "content-length"}
 Written = Callable[[str, str, str, str, int], None]
@@ -26,24 +29,33 @@ HOST = "account.blob.core.windows.net"
 
 
 class Storage:
-    """`written(account, container, blob, etag, bytes)` is told of every blob that is."""
+    """`written(account, container, blob, etag, bytes)` is told of every blob that is; `guard` says who may what."""
 
-    def __init__(self, account: str, identity: Identity, environment: dict[str, str], written: Written) -> None:
-        self._account, self._identity, self._written = account, identity, written
+    def __init__(
+        self, account: str, identity: Identity, environment: dict[str, str], written: Written, guard: Guard
+    ) -> None:
+        self._account, self._identity, self._written, self._guard = account, identity, written, guard
         self._azurite = Azurite(account, environment)
         self._signature = _signature(account, self._azurite.key)
         self._local = threading.local()
 
     def __call__(self, request: Request) -> Response:
         try:
-            self._identity.caller(request, HOST)
+            caller = self._identity.caller(request, HOST)
         except Refused as refused:
             return _error(refused.status, "NoAuthenticationInformation", refused.message)
         if not request.header("x-ms-version"):
             return _error(
                 400, "MissingRequiredHeader", "An HTTP header that's mandatory for this request is not there."
             )
+        allowed = self._guard.blob(request, caller, self._account)
+        if not allowed or (allowed == CREATE and request.header("if-match")):  # what matches is there
+            return _error(*MISMATCH)
+        if allowed == CREATE:
+            request = replace(request, headers=(*_without(request, "if-none-match"), ("if-none-match", "*")))
         reply = self._forward(request)
+        if allowed == CREATE and reply.status in {409, 412}:
+            return _error(*MISMATCH)  # it is there, so it would be replaced; the request's own condition comes after
         if request.method == "PUT" and reply.status == 201:
             self._tell(request, reply)
         return reply
@@ -106,6 +118,10 @@ def _signature(account: str, key: str) -> str:
             expiry=datetime.now(UTC) + timedelta(days=365),
         )
     )
+
+
+def _without(request: Request, name: str) -> Headers:
+    return tuple(pair for pair in request.headers if pair[0] != name)
 
 
 def _error(status: int, code: str, message: str) -> Response:

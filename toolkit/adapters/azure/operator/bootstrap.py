@@ -80,8 +80,8 @@ class AzureOperator:
             for name, value in found.items()
             if value and not self._settings[name]
         ]
-        deployer = "az role assignment create for who deploys: toolkit export iam --role deployer says what it needs"
-        return (*lines, deployer, "toolkit image push, then toolkit deploy")
+        deployer = f'deployer = "..." in {table}: the object id of who deploys; bootstrap again grants what it needs'
+        return (*lines, *(() if self._settings["deployer"] else (deployer,)), "toolkit image push, then toolkit deploy")
 
     def _action(self, thing: Thing) -> Action:
         seen = self._read(thing)
@@ -178,6 +178,7 @@ class AzureOperator:
             account=given["account"], container=given["container"], prefix=given["prefix"], vault=given["vault"],
             registry=Names(given["stem"], given["subscription"]).registry, tenant=given["tenant"],
             functions=given["functions"],
+            deployer=given["deployer"],
         )  # fmt: skip
 
 

@@ -33,6 +33,7 @@ PARAMETERS = {
     "registry": "the container registry: 5-50 of letters and digits, the world's",
     "tenant": "the id of the Entra tenant",
 }
+# Who deploys is granted what it needs by bootstrap: a template would need a parameter for what may not be there.
 MARKED = Place(**{name: f"<{name}>" for name in PARAMETERS})
 _WITHIN = frozenset({"subscription", "group"})  # an ARM template knows where it is deployed
 

@@ -29,6 +29,7 @@ ARM_VERSIONS = {
     "Microsoft.Authorization/roleAssignments": "2022-04-01",
 }
 KEPT_DAYS = 30
+DEPLOYER = "deployer"
 _SPACE = uuid.UUID("6b1d9c0e-5b0f-4d5e-9d6e-0c1f1f0a2f3a")  # of the ids that we make: the same names, the same ids
 
 
@@ -58,6 +59,7 @@ class Place:
     registry: str
     tenant: str
     functions: str = "containerapps"  # what they are, as in the settings
+    deployer: str = ""  # the object id of who deploys, "" where the operator sees to that
 
     @property
     def tags(self) -> dict[str, str]:
@@ -236,8 +238,8 @@ def _environment(place: Place) -> Thing:
 
 
 def _definitions(place: Place) -> tuple[Thing, ...]:
-    """One of each power that an identity is given."""
-    used = {grant.power for role in ROLES for grant in roles(place.functions)[role]}
+    """One of each power that somebody is given."""
+    used = {grant.power for role in _given(place) for grant in roles(place.functions)[role]}
     return tuple(_definition(place, power) for power in POWERS if power in used)
 
 
@@ -262,7 +264,11 @@ def _definition(place: Place, power: str) -> Thing:
 
 
 def _assignments(place: Place) -> tuple[Thing, ...]:
-    return tuple(_assignment(place, role, grant) for role in ROLES for grant in roles(place.functions)[role])
+    return tuple(_assignment(place, role, grant) for role in _given(place) for grant in roles(place.functions)[role])
+
+
+def _given(place: Place) -> tuple[str, ...]:
+    return (*ROLES, DEPLOYER) if place.deployer else ROLES
 
 
 def _assignment(place: Place, role: str, grant: Grant) -> Thing:
@@ -272,6 +278,9 @@ def _assignment(place: Place, role: str, grant: Grant) -> Thing:
         "principalType": "ServicePrincipal",
         "description": grant.why,
     }
+    if role == DEPLOYER:  # a person, a group or a pipeline: Azure finds out which
+        properties["principalId"] = place.deployer
+        del properties["principalType"]
     if said := condition(grant, place.prefix):
         properties |= {"condition": said, "conditionVersion": "2.0"}
     return Thing(
