@@ -6,7 +6,7 @@ pydantic; mlflow, BentoML and MLServer run in environments of their own (several
 Threads of OpenMP, which scikit-learn's trees use, wait without spinning, as a busy machine would make these servers
 look many times slower than they are. Requests alternate in blocks, so that a noisy machine is noisy for all. CPU is
 that of the server's whole tree of processes, which is what a host bills. Throughput and p99 are of two clients that
-each ask again once they are answered.
+each ask again once they are answered (wrk, where it is installed: `apparatus.load`), medians of alternating rounds.
 
 Where a ratio has rows in its name, ours is the quickest of our JSON bodies. "Predict alone" is our model on arrays in
 memory, without a server. In a function, a bare handler reads the JSON, predicts and writes JSON, nothing more.
@@ -27,7 +27,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from benchmarks.apparatus import model, peers
+from benchmarks.apparatus import load, model, peers
 from benchmarks.apparatus.environments import FAILS, Missing
 from benchmarks.apparatus.model import Rows
 from benchmarks.apparatus.report import Report, options
@@ -36,8 +36,8 @@ from benchmarks.apparatus.servers import Running, Way
 BLOCKS = 6
 REQUESTS = {1: 150, 100: 30, 10_000: 3}  # of each way in a block
 BLOCK_SECONDS = 0.8  # or as many as it answers in these: trees of OpenMP crawl on a busy machine
-TOGETHER = 2000  # requests of two clients, and at most
-TOGETHER_SECONDS = 3.0
+TOGETHER = 5  # rounds of two clients
+TOGETHER_SECONDS = 1
 CALLS = 250  # in process, in a block
 ONE_ROW_ONLY = ("ours, any uvicorn", "a server that does nothing")
 MANY_ROWS_ONLY = ("ours, V2 tensors in JSON", "ours, raw V2 tensors")
@@ -55,7 +55,7 @@ async def application(scope, receive, send):
 def main(argv: list[str] | None = None) -> None:
     asked = options(__doc__, argv)
     if asked.quick:
-        globals().update(BLOCKS=2, REQUESTS={1: 20, 100: 5, 10_000: 1}, TOGETHER=50, CALLS=20)
+        globals().update(BLOCKS=2, REQUESTS={1: 20, 100: 5, 10_000: 1}, TOGETHER=1, CALLS=20)
     report = Report("serving", "Answers of warm servers, one model (30 features, gradient boosted trees)")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -155,22 +155,21 @@ def _block(server: Running, request: bytes, requests: int) -> tuple[list[float],
 
 
 def _two_clients(report: Report, running: dict[str, Running], ways: list[Way], rows: Rows) -> None:
-    """Each server alone with its two clients; as many requests as it answers in a few seconds."""
-    a_second: dict[str, float] = {}
-    for way in ways:
-        if way.name in MANY_ROWS_ONLY:
-            continue
-        server, request = running[way.server.name], way.request(rows)
-        try:
-            _, taken = server.two_clients(request, 20)
-            count = int(min(TOGETHER, max(40, 20 * TOGETHER_SECONDS / taken)))
-            times, taken = server.two_clients(request, count)
-        except FAILS as error:
-            report.missing(f"{_title(way)}, two clients", error)
-            continue
-        a_second[way.name] = len(times) / taken
-        report.add(f"{_title(way)}: two clients, p99", statistics.quantiles(times, n=100)[98] * 1e3, "ms")
-        report.add(f"{_title(way)}: two clients, throughput", a_second[way.name], "a second")
+    """Each server alone with its two clients, in turn."""
+    asked = {way.name: way for way in ways if way.name not in MANY_ROWS_ONLY}
+    found: dict[str, list[load.Load]] = {name: [] for name in asked}
+    for _ in range(TOGETHER):
+        for name, way in list(asked.items()):
+            try:
+                found[name].append(load.measured(running[way.server.name], way.request(rows), TOGETHER_SECONDS))
+            except FAILS as error:
+                report.missing(f"{_title(way)}, two clients", error)
+                del asked[name]
+    by, a_second = f"two clients ({load.client()})", {}
+    for name, way in asked.items():
+        a_second[name] = statistics.median(each.a_second for each in found[name])
+        report.add(f"{_title(way)}: {by}, p99", statistics.median(each.p99 for each in found[name]) * 1e3, "ms")
+        report.add(f"{_title(way)}: {by}, throughput", a_second[name], "a second")
     for name in (*peers.HERE, *peers.PINNED):
         if name in a_second and "ours" in a_second:
             report.ratio(f"ours_over_{name}_throughput", a_second["ours"] / a_second[name])

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 
 from toolkit.domain.records import Feature
 from toolkit.models.export import to_onnx
-from toolkit.serving import graph, session
+from toolkit.serving import engine, graph, session
 from toolkit.serving.engine import side_by_side
 from toolkit.serving.matrix import joined
 
@@ -132,3 +132,15 @@ def test_columns_of_every_kind_become_one_matrix() -> None:
     assert found.flags.c_contiguous
     largest = float(np.finfo(np.float32).max)
     assert np.array_equal(found, np.array([[1, 3, np.nan], [2, 4, largest]], np.float32), equal_nan=True)
+
+
+@pytest.mark.parametrize("at_once", [0, engine.AT_ONCE])
+def test_lists_become_the_same_matrix_in_one_piece_or_column_by_column(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "AT_ONCE", at_once)
+    found = side_by_side([(0.1, 1e300), (3, -(2**63)), (True, False)], 2)
+    assert found.dtype == np.float32
+    assert found.flags.c_contiguous
+    largest = float(np.finfo(np.float32).max)
+    assert np.array_equal(found, np.array([[0.1, 3, 1], [largest, -(2.0**63), 0]], np.float32))
