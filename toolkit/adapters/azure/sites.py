@@ -192,6 +192,8 @@ class SiteFunctions:
         number = self._patiently(
             lambda: api.send(what, "POST", "/api/publish", query=query, headers=headers, data=package).body
         )
+        if not isinstance(number, str):
+            raise Unavailable(f"cannot {what}: the reply broke off", hint="run the same command again")
         deadline = time.monotonic() + READY_SECONDS
         while True:
             told = again(lambda: api.call(what, "GET", f"/api/deployments/{number}"), passes)

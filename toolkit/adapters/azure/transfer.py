@@ -146,6 +146,7 @@ def download(
 def _fill(
     stream: BinaryIO, opened: Callable[[int], Iterator[bytes]], stored: Stored, translated: Translated, uri: str
 ) -> None:
+    """A reply that ends short is one that broke off, whether it says so or not: in its headers, it does not."""
     whole, short = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
     for resumes in range(RESUMES + 1):
         if stream.tell() >= stored.size:
@@ -156,7 +157,6 @@ def _fill(
                     whole.update(chunk)
                     short.update(chunk)
                     stream.write(chunk)
-            break
         except ToolkitError as error:
             if resumes == RESUMES or not torn(error):
                 raise
