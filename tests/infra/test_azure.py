@@ -84,6 +84,13 @@ def test_nobody_replaces_or_removes_in_the_journal(role: str, way: str) -> None:
             assert not [folder for folder in grant.folders if folder.startswith("journal")]
 
 
+@pytest.mark.parametrize("way", ["containerapps", "functions"])
+@pytest.mark.parametrize("role", [*ROLES, "deployer"])
+def test_azure_keeps_one_assignment_of_a_role_to_an_identity_on_a_thing(role: str, way: str) -> None:
+    given = [(grant.power, grant.on) for grant in roles(way)[role]]
+    assert len(given) == len(set(given))
+
+
 def test_a_condition_names_the_folders_and_spares_other_actions() -> None:
     grant = next(one for one in roles()["inference"] if one.power == "create")
     said = condition(grant, "flights")

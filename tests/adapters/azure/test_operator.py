@@ -12,6 +12,7 @@ from tests.adapters.azure import microsoft
 from tests.support import Shell
 from toolkit.adapters.azure import sites_body
 from toolkit.adapters.azure.client import Arm
+from toolkit.adapters.azure.grants import roles
 from toolkit.adapters.azure.names import ROLES
 from toolkit.adapters.azure.operator.bootstrap import AzureOperator, differing, open_operator
 from toolkit.adapters.azure.operator.things import ARM_VERSIONS
@@ -136,6 +137,20 @@ def test_what_is_left_to_write_is_said(settings: Settings, made: Operator) -> No
     lines = operator({**settings, "topics": [], "workspace": "", "ingestion": "", "rule": ""}).next()
     for name in ("topics = [", "workspace = ", "ingestion = ", "rule = "):
         assert any(line.startswith(name) and line.endswith("in [targets.prod.azure]") for line in lines)
+
+
+def test_who_deploys_is_granted_what_it_needs_where_it_is_named() -> None:
+    settings = microsoft.settings(deployer="dddddddd-0000-4000-8000-000000000002")
+    found = operator(settings)
+    before = {action.name for action in operator({**settings, "deployer": ""}).plan().actions}
+    made = [action for action in found.plan().actions if action.name not in before]
+    for action in found.plan().changes:
+        found.carry_out(action)
+    given = [action for action in made if action.kind == "Microsoft.Authorization/roleAssignments"]
+    assert len(given) == len(roles()["deployer"])
+    assert operator(settings).plan().changes == ()
+    assert not any(line.startswith("deployer = ") for line in found.next())
+    assert any(line.startswith("deployer = ") for line in operator({**settings, "deployer": ""}).next())
 
 
 def test_what_is_there_may_hold_more_than_we_say() -> None:

@@ -8,6 +8,7 @@ path (Azure's attribute-based access control).
 - The journal is create-only for everybody here: `blobs/add/action` makes a blob that is not there, `blobs/write`
   replaces one, and no power that has the latter or `blobs/delete` is granted on journal/. Who owns the subscription may
   still delete; what was deleted stays for the days of the account's soft delete.
+- Blocks of a blob are `blobs/write`, too: who may only create sends a file in one request (`store`).
 - Listing blobs is `blobs/read` too: a condition on paths leaves listings out.
 - Container apps, function apps and jobs are reached in the target's resource group, which is the wall between targets.
 
