@@ -133,3 +133,27 @@ def test_behind_a_guard_only_for_a_token_that_is_right(app: App) -> None:
         assert guard.instantly([JSON, *given], body(ROW), DATE) is None
     assert auth.guarded(app, Auth(mode="closed")).instantly([JSON, (bearer, b"Bearer secret")], body(ROW), DATE) is None
     assert app.measures.rows == before
+
+
+def test_several_rows_are_not_read_twice_and_one_row_by_columns_is_answered(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[bytes] = []
+    typed = app.validator.typed
+
+    def reading(given: bytes) -> Any:
+        read.append(given)
+        return typed(given)
+
+    monkeypatch.setattr(app.validator, "typed", reading)
+    many = [body(ROW, ROW), msgspec.json.encode([ROW, ROW]), columns(2)]
+    assert [app.instantly([JSON], one, DATE) for one in many] == [None] * 3
+    assert not read
+    monkeypatch.setattr(ids, "prefix", lambda moment: "0" * ids.LENGTH)
+    answers = {parted(app.instantly([JSON], one, DATE))[2] for one in (body(ROW), columns(1), msgspec.json.encode(ROW))}
+    assert len(answers) == 1
+    assert len(read) == 3
+
+
+def columns(rows: int) -> bytes:
+    return msgspec.json.encode({"columns": {name: [value] * rows for name, value in ROW.items()}})

@@ -107,17 +107,19 @@ class Validator:
     def _from_rows(self, rows: list[Any]) -> Batch:
         astuple = msgspec.structs.astuple
         if len(rows) == 1:
-            row = astuple(rows[0])
-            if self._moments:
-                values = list(row)
-                for i in self._moments:
-                    values[i] = fields.days(values[i])
-                row = tuple(values)
-            return Batch(1, row=row)
+            return self._one(astuple(rows[0]))
         if not rows:
             return Batch(0, columns=[])
         columns: list[Sequence[Any]] = list(zip(*map(astuple, rows), strict=True))
         return Batch(len(rows), columns=self._in_days(columns))
+
+    def _one(self, row: tuple[Any, ...]) -> Batch:
+        if self._moments:
+            values = list(row)
+            for i in self._moments:
+                values[i] = fields.days(values[i])
+            row = tuple(values)
+        return Batch(1, row=row)
 
     def _from_columns(self, content: Any) -> Batch | None:
         given = msgspec.structs.astuple(content)
@@ -125,6 +127,8 @@ class Validator:
         if len(lengths) != 1:
             return None
         rows = lengths.pop()
+        if rows == 1:
+            return self._one(tuple([None if c is msgspec.UNSET else c[0] for c in given]))
         columns: list[Sequence[Any]] = [[None] * rows if c is msgspec.UNSET else c for c in given]
         return Batch(rows, columns=self._in_days(columns))
 
