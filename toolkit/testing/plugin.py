@@ -78,6 +78,10 @@ class Cloud:
         self._prepared.add((project, name))
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "exhaustive: the long variant of a suite's case; for a run of its own")
+
+
 @pytest.fixture
 def cloud() -> Iterator[MakeCloud]:
     """`cloud(provider, emulator="", faults=())` -> Cloud; `emulator` is the provider's first by default."""

@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import pytest
 
 from toolkit.domain.errors import (
     ConfigError,
-    Corrupt,
     PermissionDenied,
     Throttled,
-    ToolkitError,
     Unauthenticated,
     Unavailable,
 )
 from toolkit.state import patience
-from toolkit.testing.faultproxy import Altered, Applied, Cut, Fault, Refused, Reset, Slow, Torn
-
-LATE = 0.4  # seconds that a slow reply takes; who is tested with it waits half of that
-PATIENT = 30.0
-
-
-class Case(NamedTuple):
-    """`told` is what a call may end with; `sure`: then it was not applied."""
-
-    fault: Fault
-    told: tuple[type[ToolkitError], ...]
-    sure: bool = False
-
+from toolkit.testing.faultcases import NETWORK, Case
+from toolkit.testing.faultproxy import Applied, Refused
 
 CASES = {
-    "reply lost": Case(Applied(), (Unavailable,)),
+    **NETWORK,
     "applied, then 503": Case(Applied(503), (Unavailable,)),
     "applied, then 500": Case(Applied(500, "InternalError"), (Unavailable,)),
-    "reset after": Case(Reset(after=True), (Unavailable,)),
-    "cut in the headers": Case(Cut(), (Unavailable,)),
-    "torn body": Case(Torn(3), (Unavailable,)),
-    "altered body": Case(Altered(), (Unavailable, Corrupt)),
-    "slow": Case(Slow(LATE), (Unavailable,)),
-    "reset before": Case(Reset(), (Unavailable,)),  # nobody can tell it from the one after
     "503": Case(Refused(503, "ServiceUnavailable"), (Unavailable,)),
     "500": Case(Refused(500, "InternalError"), (Unavailable,)),
     "throttled": Case(Refused(503, "SlowDown"), (Throttled, Unavailable), sure=True),  # a HEAD says no more than 503

@@ -4,33 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any
 
 import pytest
 import stamina
 
-from toolkit.adapters.gcp import batch_jobs, client, jobs, store
+from toolkit.adapters.gcp import batch_jobs, client, jobs
 from toolkit.domain.errors import (
     ConfigError,
-    Corrupt,
     PermissionDenied,
     Throttled,
-    ToolkitError,
     Unauthenticated,
     Unavailable,
 )
 from toolkit.state import patience
-from toolkit.testing.faultproxy import Altered, Applied, Cut, Fault, Refused, Reset, Slow, Torn
-
-LATE = 0.4  # seconds that a slow reply takes; who is tested with it waits half of that
-
-
-class Case(NamedTuple):
-    """`told` is what a call may end with; `sure`: then it was not applied."""
-
-    fault: Fault
-    told: tuple[type[ToolkitError], ...]
-    sure: bool = False
+from toolkit.testing.faultcases import NETWORK, Case
+from toolkit.testing.faultproxy import Applied, Refused
 
 
 def told(status: int, code: str, message: str = "the reason") -> str:
@@ -48,15 +37,9 @@ def applied(status: int, code: str) -> Applied:
 
 
 CASES = {
-    "reply lost": Case(Applied(), (Unavailable,)),
+    **NETWORK,
     "applied, then 503": Case(applied(503, "UNAVAILABLE"), (Unavailable,)),
     "applied, then 500": Case(applied(500, "INTERNAL"), (Unavailable,)),
-    "reset after": Case(Reset(after=True), (Unavailable,)),
-    "cut in the headers": Case(Cut(), (Unavailable,)),
-    "torn body": Case(Torn(3), (Unavailable,)),
-    "altered body": Case(Altered(), (Unavailable, Corrupt)),
-    "slow": Case(Slow(LATE), (Unavailable,)),
-    "reset before": Case(Reset(), (Unavailable,)),  # nobody can tell it from the one after
     "503": Case(refused(503, "UNAVAILABLE"), (Unavailable,)),
     "500": Case(refused(500, "INTERNAL"), (Unavailable,)),
     "502 from a front": Case(Refused(502, "", "<html>Bad Gateway</html>"), (Unavailable,)),
@@ -82,8 +65,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     stamina.set_testing(False)
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits as long as a slow reply takes."""
-    for module in (client, store):
-        monkeypatch.setattr(module, "SECONDS", (5.0, LATE / 2))
+def waiting(endpoint: str, seconds: float) -> Any:
+    """A session of one's own that waits so long for an answer, whatever is asked of it."""
+    made = client.session.__wrapped__(endpoint)
+    send = made.request
+    made.request = lambda *args, **more: send(*args, **{**more, "timeout": (5.0, seconds)})
+    return made

@@ -19,20 +19,23 @@ def service(account: str, endpoint: str = "", seconds: float = 60.0) -> Any:
     more: dict[str, Any] = {"retry_total": 0, "read_timeout": seconds, "raw_response_hook": _require_whole}
     if endpoint.startswith(LOOPBACK):
         # The SDK sends no token without TLS, which a server of this machine has not: what sends puts it on.
-        return BlobServiceClient(url_of(account, endpoint), credential=None, transport=_Tokened(endpoint), **more)
+        return BlobServiceClient(
+            url_of(account, endpoint), credential=None, transport=_Tokened(endpoint, seconds), **more
+        )
     return BlobServiceClient(url_of(account, endpoint), credential=credential(), **more)
 
 
 class _Tokened:
-    """A transport of azure-core that sends the caller's token."""
+    """A transport of azure-core that sends the caller's token, and waits so long: a client that is given its transport
+    does not tell it."""
 
-    def __init__(self, endpoint: str) -> None:
-        self._endpoint = endpoint
+    def __init__(self, endpoint: str, seconds: float) -> None:
+        self._endpoint, self._seconds = endpoint, seconds
         self._beneath = transport(endpoint)
 
     def send(self, request: Any, **options: Any) -> Any:
         request.headers["Authorization"] = f"Bearer {token(self._endpoint, AUDIENCE)}"
-        return self._beneath.send(request, **options)
+        return self._beneath.send(request, **{"read_timeout": self._seconds, **options})
 
     def __enter__(self) -> Any:
         return self._beneath.__enter__()
