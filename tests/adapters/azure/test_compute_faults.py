@@ -77,6 +77,16 @@ def site() -> Iterator[Site]:
     deploy.delete()
 
 
+def through(site: Site) -> Ports:
+    there = site.proxy.address
+    return opened({**site.settings, "endpoint": there, "services_endpoint": there})
+
+
+@pytest.fixture
+def ports(site: Site) -> Ports:
+    return through(site)
+
+
 class TestAzureServiceFaults(ServiceFaultsSuite):
     cases: ClassVar = CASES
     deeds: ClassVar = {
@@ -95,8 +105,3 @@ class TestAzureServiceFaults(ServiceFaultsSuite):
     gate: ClassVar = {
         ("route anew", "reply lost"), ("submit a job", "reply lost"), ("publish the next version", "throttled"),
     }  # fmt: skip
-
-    @pytest.fixture
-    def ports(self, site: Site) -> Ports:
-        there = site.proxy.address
-        return opened({**site.settings, "endpoint": there, "services_endpoint": there})
