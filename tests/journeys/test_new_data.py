@@ -9,17 +9,18 @@ from pathlib import Path
 import pytest
 
 from tests.support import Shell, small_csv
-from toolkit.bootstrap import local, open_context
+from toolkit.bootstrap import open_context
 from toolkit.domain.specs import JobStatus
 from toolkit.ports.context import Context
 
 TARGETS = {
+    "local": "",
     "aws-local": 'provider = "aws"\naws = { emulator = "moto" }',
     "gcp-local": 'provider = "gcp"\ngcp = { emulator = "google" }',
     "azure-local": 'provider = "azure"\nazure = { emulator = "azure" }',
     "azure-functions": 'provider = "azure"\nazure = { emulator = "azure", functions = "functions" }',
 }
-IN_GATE = {"gcp-local"}  # where every right is enforced; the others with `make test-all`
+IN_GATE = {"local", "gcp-local"}  # here, and where every right is enforced; the others with `make test-all`
 RETRAIN = '[retrain]\non_new_data = true\ncooldown = "1d"\n'
 
 
@@ -34,8 +35,9 @@ def ctx(request: pytest.FixtureRequest, tmp_path: Path, shell: Shell) -> Iterato
     config = folder / "toolkit.toml"
     text = config.read_text().replace('source = "churn.csv"', 'source = "store:data/*.csv"')
     assert "store:" in text
-    config.write_text(f"{text}\n{RETRAIN}\n[targets.{target}]\n{TARGETS[target]}\n")
-    shell.ok(f"dev --background -t {target}", folder)
+    config.write_text(f"{text}\n{RETRAIN}\n" + (f"[targets.{target}]\n{TARGETS[target]}\n" if TARGETS[target] else ""))
+    if TARGETS[target]:
+        shell.ok(f"dev --background -t {target}", folder)
     try:
         made = open_context(folder, target=target)
         made.store.put("data/churn.csv", small_csv().encode())
@@ -46,7 +48,8 @@ def ctx(request: pytest.FixtureRequest, tmp_path: Path, shell: Shell) -> Iterato
         shell.ok(f"destroy --yes -t {target}", folder)
         assert list(made.watches.list()) == []
     finally:
-        local.stop(made)
+        if TARGETS[target]:
+            shell.run(f"dev --stop -t {target}", folder)
 
 
 @pytest.mark.slow

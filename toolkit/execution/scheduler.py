@@ -28,10 +28,10 @@ from toolkit.domain import schedule, times
 from toolkit.domain.errors import ToolkitError
 from toolkit.domain.specs import ScheduleSpec
 from toolkit.execution import files
+from toolkit.execution.attempts import tried
 
 Call = Callable[[str, dict[str, Any]], object]
 _LOOK = 1.0  # seconds between two looks at the folder
-_ATTEMPTS = 3
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,7 +132,8 @@ class Scheduler:
         thread.start()
 
     def _fire(self, due: Due) -> None:
-        error = self._call_with_retries(due)
+        event = schedule.event(due.spec, due.time)
+        error = tried(lambda: self._call(due.spec.function, event), wait=self._retry_seconds)
         if error:
             self._log(f"schedule {due.spec.name}: {due.spec.function} failed at {times.text(due.time)}: {error}")
         if not (self._folder / f"{due.spec.name}.json").exists():
@@ -142,19 +143,6 @@ class Scheduler:
             files.replace(self._folder / "fired" / f"{due.spec.name}.json", msgspec.json.encode(fired))
         except OSError as failure:
             self._log(f"schedule {due.spec.name}: could not record that it was fired: {failure}")
-
-    def _call_with_retries(self, due: Due) -> str:
-        import stamina
-
-        try:
-            for attempt in stamina.retry_context(
-                on=Exception, attempts=_ATTEMPTS, wait_initial=self._retry_seconds, wait_jitter=self._retry_seconds
-            ):
-                with attempt:
-                    self._call(due.spec.function, schedule.event(due.spec, due.time))
-        except Exception as error:
-            return f"{type(error).__name__}: {error}"
-        return ""
 
     @contextmanager
     def _alone(self, stop: threading.Event) -> Iterator[bool]:

@@ -16,6 +16,7 @@ PROVIDER = Provider(
         "jobs": "toolkit.adapters.local.jobs:open_jobs",
         "functions": "toolkit.adapters.local.functions:open_functions",
         "schedules": "toolkit.adapters.local.schedules:open_schedules",
+        "watches": "toolkit.adapters.local.watches:open_watches",
         "secrets": "toolkit.adapters.local.secrets:open_secrets",
         "alerts": "toolkit.adapters.local.alerts:open_alerts",
         "metrics": "toolkit.adapters.local.metrics:open_metrics",
@@ -24,6 +25,7 @@ PROVIDER = Provider(
     claims=frozenset(PROMISES),
     extra="local",
     needs={"drift_check": ("httpx2",)},  # alerts are posted to webhooks
+    events="toolkit.adapters.local.events:new_data",
     signer="toolkit.adapters.local.signer:open_signer",
     function_auth="token",
     function_python="host",

@@ -1,4 +1,5 @@
-"""The one background process of the local target: it answers the function URLs of a folder and fires its schedules.
+"""The one background process of the local target: it answers the function URLs of a folder, fires its schedules
+and tells of new data.
 
     python -m toolkit.execution.host --root FOLDER [--port PORT]
 

@@ -120,6 +120,7 @@ class HostFolder:
         self.workers = root / "workers"
         self.runtime = root / "runtime"
         self.schedules = root / "schedules"
+        self.watches = root / "watches"
         self.server = root / "server"
 
     def function(self, name: str) -> Function:

@@ -49,7 +49,8 @@ class _Host:
 
     def run(self, stop: threading.Event) -> None:
         self._server.start()
-        threading.Thread(target=self._schedules, args=(stop,), name="schedules", daemon=True).start()
+        for job in (self._schedules, self._watches):
+            threading.Thread(target=job, args=(stop,), name=job.__name__.strip("_"), daemon=True).start()
         files.replace(process.record(self._folder), json.dumps(self._status()).encode())
         try:
             while not stop.wait(_LOOK) and process.record(self._folder).exists():
@@ -78,8 +79,13 @@ class _Host:
 
         Scheduler(self._folder.schedules, self._fire, log=_print).run(stop)
 
+    def _watches(self, stop: threading.Event) -> None:
+        from toolkit.execution.watcher import Watcher
+
+        Watcher(self._folder.watches, self._fire, log=_print).run(stop)
+
     def _fire(self, name: str, event: dict[str, Any]) -> None:
-        """Call a function for its schedule. Raises ProviderError when it fails."""
+        """Call a function for its schedule, or for new data. Raises ProviderError when it fails."""
         outcome = self._running.function(name).call(json.dumps(event).encode())
         if outcome.error:
             raise ProviderError(f"{outcome.error}: {outcome.message}")
