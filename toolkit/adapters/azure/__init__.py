@@ -47,6 +47,7 @@ PROVIDER = Provider(
     events="toolkit.adapters.azure.events:new_data",
     emulators={"azure": "toolkit.adapters.azure.emulators:azure"},
     ways="toolkit.adapters.azure.functions:chosen",
+    registries={r"[a-z0-9]{5,50}\.azurecr\.io": "toolkit.adapters.azure.registry:login"},
     job_image="toolkit.adapters.azure.jobs:image",
     # Container Apps' own are time and memory; the others are ours, where it writes none down.
     limits={
