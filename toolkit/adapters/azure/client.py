@@ -273,7 +273,7 @@ def decoded(answer: Any) -> Answer:
     from azure.core.exceptions import ServiceResponseError
 
     headers = {name.lower(): value for name, value in answer.headers.items()}
-    if answer.status_code in {200, 201} and not {"content-length", "transfer-encoding"} & headers.keys():
+    if answer.status_code in {200, 201, 202} and not {"content-length", "transfer-encoding"} & headers.keys():
         # Python's HTTP client takes what broke off in its headers for a whole reply without a body.
         raise ServiceResponseError("the reply broke off in its headers")
     content = answer.content
