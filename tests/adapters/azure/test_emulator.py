@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,23 @@ def test_nothing_is_made_in_a_group_that_is_not_there() -> None:
     with pytest.raises(ConfigError, match="ResourceGroupNotFound"):
         arm.change("make", "PUT", arm.path("Microsoft.ManagedIdentity/userAssignedIdentities", "me"), "2024-11-30",
                    {"location": "westeurope"})  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_storage_emulator_ends_with_who_started_it() -> None:
+    """Also when that was killed and could end nothing."""
+    starts = """if True:
+        import os, signal
+        from toolkit.adapters.azure.emulator.azurite import Azurite
+        print(Azurite("account", {}).port, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    said = subprocess.run([sys.executable, "-c", starts], capture_output=True, text=True, timeout=90)
+    assert said.returncode == -9, said.stderr
+    for _ in range(100):
+        try:
+            requests.get(f"http://127.0.0.1:{int(said.stdout)}/account", timeout=5)
+        except requests.ConnectionError:
+            return
+        time.sleep(0.05)
+    raise AssertionError("Azurite goes on alone")

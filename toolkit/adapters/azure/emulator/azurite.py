@@ -22,19 +22,21 @@ from toolkit.execution import files
 
 VERSION = "3.35.0"  # later ones want Node 22
 INSTALL_SECONDS, START_SECONDS = 600.0, 60.0
+# Its own way to end with who started it, even one that was killed: when its standard input closes.
+_RUN = "process.stdin.resume().on('end', () => process.exit()); require(process.argv[1])"
 _LISTENS = re.compile(r"Blob service (?:is )?successfully listen(?:s|ing) (?:at|on) http://127\.0\.0\.1:(\d+)")
 
 
 class Azurite:
-    """Started; `port` is the blob service's, `key` its account's. Gone after `close`."""
+    """Started; `port` is the blob service's, `key` its account's. Gone after `close`, or with this process."""
 
     def __init__(self, account: str, environment: dict[str, str]) -> None:
         node, script = installed()
         self.key = base64.b64encode(hashlib.sha512(os.urandom(32)).digest()).decode()
-        command = [node, str(script), "--blobHost", "127.0.0.1", "--blobPort", "0", "--inMemoryPersistence"]
+        said = ["--blobHost", "127.0.0.1", "--blobPort", "0", "--inMemoryPersistence"]
+        command = [node, "-e", _RUN, "--", str(script), *said, "--skipApiVersionCheck", "--disableTelemetry"]
         self._process = subprocess.Popen(
-            [*command, "--skipApiVersionCheck", "--disableTelemetry"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/",
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/",
             env={**os.environ, **environment, "AZURITE_ACCOUNTS": f"{account}:{self.key}"},
         )  # fmt: skip
         self.port = self._wait()
