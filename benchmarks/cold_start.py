@@ -133,7 +133,7 @@ def _first(way: Way, rows: model.Rows) -> tuple[float, float]:
 def _bundles(folder: Path) -> tuple[dict[str, Path], dict[str, dict[str, str]]]:
     """The zips of one model, and the environments of their functions."""
     from toolkit.bootstrap import open_context
-    from toolkit.lifecycle import deploy, find, keys, naming, promote, sign, train
+    from toolkit.lifecycle import deploy, find, keys, naming, place, promote, sign, train
 
     _project(folder)
     ours = f"trust.private={folder / 'keys'}"
@@ -152,6 +152,7 @@ def _bundles(folder: Path) -> tuple[dict[str, Path], dict[str, dict[str, str]]]:
         found[variant] = folder / f"{runtime}-{source}.zip"
         found[variant].write_bytes(wanted.bundle.path.read_bytes())
         environments[variant] = dict(wanted.inference.environment)
+    place.model(ctx, signed)
     naming.releases(ctx).record(deploy._release(ctx, wanted, "", "", "benchmark"), op="benchmark")
     return found, environments
 

@@ -366,7 +366,8 @@ def test_only_a_target_with_batch_grants_anything_for_it() -> None:
         "drift-check": ["batch"], "job": ["report", "pull"], "retrain": ["batch", "report", "pull"],
         "deployer": ["batch"],
     }  # fmt: skip
-    plain, module = terraform.module()["main.tf"], terraform.module(batch=True)["main.tf"]
+    filled = {"stem": "flights-prod", "prefix": "flights"}  # without any, the module has a variable for it
+    plain, module = terraform.module(filled)["main.tf"], terraform.module(filled, batch=True)["main.tf"]
     for word in ("batch.googleapis.com", "compute.googleapis.com", "batch.jobs.create", "batch.states.report"):
         assert (word in plain, word in module) == (False, True)
 
