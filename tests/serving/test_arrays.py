@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.serving.endpoints import FEATURES, frame
+from tests.serving.endpoints import FEATURES, ROW, Client, frame
 from toolkit.domain.records import DType, Feature, Signature
 from toolkit.quality.baseline import Baseline
 from toolkit.quality.counter import Counter
 from toolkit.serving import arrays
-from toolkit.serving.app import answered
+from toolkit.serving.app import answered, create_app
 from toolkit.serving.model import Model
 from toolkit.serving.problems import Problem
 from toolkit.serving.rows import Batch
@@ -85,6 +86,40 @@ def test_answered_and_counted_alike(binary: Model, baseline: Baseline, rows: int
         assert columns is not None
         counter.add_columns(dict(zip(names, columns, strict=True)), expected.scores)
     assert counters[0].take() == counters[1].take()
+
+
+def test_lists_of_many_rows_are_turned_once(binary: Model, baseline: Baseline) -> None:
+    """Floats only: the rest, and a column with a null in it, stay the lists that they are."""
+    _, slow = made(200)
+    nullable = next(i for i, f in enumerate(FEATURES) if f.dtype == "float64")
+    slow.columns[nullable][3] = None  # type: ignore[index]  # a list
+    fast = arrays.turned(FEATURES, slow)
+    assert fast.arrays is not None
+    kinds = [isinstance(values, np.ndarray) for values in fast.arrays]
+    assert kinds == [f.dtype == "float64" and i != nullable for i, f in enumerate(FEATURES)]
+    assert fast.columns == slow.columns
+    assert answered(binary, fast) == answered(binary, slow)
+    counters = Counter(baseline), Counter(baseline)
+    for counter, columns in zip(counters, (fast.arrays, slow.columns), strict=True):
+        counter.add_columns(dict(zip([f.name for f in FEATURES], columns, strict=True)), None)
+    assert counters[0].take() == counters[1].take()
+
+
+def test_a_request_of_many_rows_is_turned(binary: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    turned: list[int] = []
+    real = arrays.turned
+
+    def noted(features: Sequence[Feature], batch: Batch) -> Batch:
+        turned.append(batch.rows)
+        return real(features, batch)
+
+    monkeypatch.setattr(arrays, "turned", noted)
+    client = Client(create_app(binary))
+    for rows in (arrays.TURNED - 1, arrays.TURNED):
+        reply = client.post("/predict", {"records": [ROW] * rows})
+        first = client.post("/predict", {"records": [ROW]}).json()["predictions"][0]
+        assert reply.json()["predictions"][-1]["probabilities"] == first["probabilities"]
+    assert turned == [arrays.TURNED]
 
 
 def test_bytes_that_are_not_aligned(binary: Model) -> None:

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from toolkit.serving import ids, instant, listing, measures, problems
+from toolkit.serving import arrays, ids, instant, listing, measures, problems
 from toolkit.serving.body import Body, Disconnected, Receive, Send, media
 from toolkit.serving.capture import Capture
 from toolkit.serving.feedback import Feedback
@@ -229,6 +229,8 @@ class App:
         if self._replay and b"x-toolkit-time" in request.headers:
             moment = event_time(request.headers[b"x-toolkit-time"])
             prefix = ids.prefix(moment)
+        if batch.rows >= arrays.TURNED and batch.arrays is None and arrays.at_hand(batch.rows):
+            batch = arrays.turned(self.model.signature.features, batch)
         prediction = answered(self.model, batch) if self.batching is None else await self.batching.predict(batch)
         self.keep(prefix, moment, batch, prediction)
         return prefix, prediction
