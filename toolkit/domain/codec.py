@@ -5,7 +5,7 @@ a default (older documents are read); a change of meaning raises `FORMAT` (a new
 version to install, instead of being half understood).
 """
 
-from __future__ import annotations
+# Annotations are values here: msgspec would compile strings one by one when a type is first used, in every start.
 
 from typing import Any, ClassVar, TypeVar
 

@@ -3,7 +3,7 @@
 Times are RFC 3339 UTC strings with microseconds (they sort as text); digests are bare SHA-256 hex; sizes are bytes.
 """
 
-from __future__ import annotations
+# Annotations are values here: msgspec would compile strings one by one when a type is first used, in every start.
 
 from typing import Any, ClassVar, Literal
 

@@ -1,6 +1,6 @@
 """What is asked of a provider: jobs, functions, schedules, alerts, and how a deployed thing finds its ports again."""
 
-from __future__ import annotations
+# Annotations are values here: msgspec would compile strings one by one when a type is first used, in every start.
 
 from collections.abc import Mapping
 from typing import Any, Literal

@@ -4,7 +4,7 @@ The edge rule is `bisect_left`: cell i of a number holds edges[i-1] < value <= e
 after the last edge overflow. A null (None, NaN, and "" for text, as the ONNX inputs have it) has the last cell.
 """
 
-from __future__ import annotations
+# Annotations are values here: msgspec would compile strings one by one when a type is first used, in every start.
 
 import math
 from collections.abc import Iterable, Sequence

@@ -4,7 +4,7 @@
 this kind may come from a bucket as from a bundle, its digest is pinned by the manifest like that of any other file.
 """
 
-from __future__ import annotations
+# Annotations are values here: msgspec would compile strings one by one when a type is first used, in every start.
 
 import struct
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """What may be set of a serving process, read from `Runtime.values`; every value has a working default."""
 
-from __future__ import annotations
+# Annotations are values here: msgspec would compile strings one by one when a type is first used, in every start.
 
 from collections.abc import Mapping
 from typing import Any, Literal
