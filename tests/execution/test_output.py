@@ -52,12 +52,28 @@ def test_a_torn_note_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_an_unfinished_line_waits_for_its_end(tmp_path: Path) -> None:
-    reader = Reader(tmp_path)
+    reader, output = Reader(tmp_path), Output(tmp_path)
     assert list(reader.read(whole=False)) == []
     _write(tmp_path, b"one\ntw")
+    output.note()
     assert [line.text for line in reader.read(whole=False)] == ["one"]
     _write(tmp_path, b"o\n")
+    output.note()
     assert [line.text for line in reader.read(whole=False)] == ["two"]
+
+
+def test_a_line_has_the_same_time_whenever_it_is_read(tmp_path: Path) -> None:
+    """So it waits for the note of it, while somebody writes."""
+    reader, output = Reader(tmp_path), Output(tmp_path)
+    _write(tmp_path, b"one\n")
+    assert list(reader.read(whole=False)) == []
+    output.note()
+    _write(tmp_path, b"two\n")
+    early = list(reader.read(whole=False))
+    assert [line.text for line in early] == ["one"]
+    output.note()
+    early += reader.read(whole=False)
+    assert early == list(Reader(tmp_path).read(whole=True))
 
 
 def test_a_cursor_goes_on_exactly_there(tmp_path: Path) -> None:

@@ -71,7 +71,8 @@ class Reader:
         self._latest = ""
 
     def read(self, *, whole: bool) -> Iterator[LogLine]:
-        """New lines in order. `whole`: nobody writes any more, so a last line without its end is a line too."""
+        """New lines in order. `whole`: nobody writes any more, so a last line without its end is a line too; before
+        that a line comes when a note covers it, so that its time is the same whenever it is read."""
         try:
             stream = self._output.open("rb")
         except FileNotFoundError:
@@ -79,7 +80,8 @@ class Reader:
         with stream:
             stream.seek(self._position)
             while line := stream.readline(LONGEST):
-                if not line.endswith(b"\n") and len(line) < LONGEST and not whole:
+                torn = not line.endswith(b"\n") and len(line) < LONGEST
+                if not whole and (torn or not self._noted(self._position + len(line))):
                     return
                 self._position += len(line)
                 yield LogLine(
@@ -101,7 +103,12 @@ class Reader:
         self._latest = max(self._latest, times.text(modified))
         return self._latest
 
+    def _noted(self, size: int) -> bool:
+        """Whether a note covers this size of the file."""
+        return bool(self._pending and self._pending[-1][0] >= size) or (self._more_notes() and self._noted(size))
+
     def _more_notes(self) -> bool:
+        """Whether there were any."""
         try:
             with self._times.open("rb") as stream:
                 stream.seek(self._notes)
@@ -113,7 +120,7 @@ class Reader:
         for line in complete.splitlines():
             size, _, noted = line.partition(b" ")
             self._pending.append((int(size), noted.decode()))
-        return bool(self._pending)
+        return bool(complete)
 
 
 def follow(reader: Reader, ended: Callable[[], bool]) -> Iterator[LogLine]:

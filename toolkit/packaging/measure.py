@@ -185,7 +185,10 @@ def sample(root: Path) -> dict[str, Any]:
     """A row to ask with. PlanError where the bundle has none."""
     path = root / "model" / "sample"
     if not path.is_file():
-        raise PlanError("the bundle holds no sample row to measure with (is the model in the bucket?)")
+        raise PlanError(
+            "the bundle holds no sample row to measure with: its model is in the bucket",
+            hint='[serve] model = "baked", or no [serve.budget]',
+        )
     rows: list[dict[str, Any]] = json.loads(path.read_bytes())
     return rows[0]
 
