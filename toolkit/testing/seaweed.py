@@ -15,6 +15,8 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 START_SECONDS = 60.0
+# It ends with who started it, even one that was killed: when its standard input closes.
+_RUN = '"$@" & cat > /dev/null; kill -9 $!; wait'
 KEY, SECRET = "test", "test"
 
 
@@ -38,22 +40,18 @@ class Seaweed:
         weed = Path(sys.executable).parent / "weed"
         self._log = (self._folder / "log").open("wb")
         self._process = subprocess.Popen(
-            [weed, "server", f"-dir={self._folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", *flags,
+            ["/bin/sh", "-c", _RUN, "sh", weed, "server", f"-dir={self._folder}", "-ip=127.0.0.1",
+             "-ip.bind=127.0.0.1", "-s3", *flags,
              f"-s3.config={self._folder / 's3.json'}", "-s3.iam=false", "-s3.port.iceberg=0", "-s3.port.lance=0",
              "-volume.max=200", "-master.volumeSizeLimitMB=64"],
             # it takes AWS_* for an identity of its own
             env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-            stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, cwd=self._folder,
+            stdin=subprocess.PIPE, stdout=self._log, stderr=self._log, cwd=self._folder,
         )  # fmt: skip
         self._wait()
 
     def stop(self) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.communicate()
         self._log.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 

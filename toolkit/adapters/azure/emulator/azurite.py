@@ -42,8 +42,11 @@ class Azurite:
         self.port = self._wait()
 
     def close(self) -> None:
-        self._process.terminate()
+        """At once: asked to end, Azurite waits for connections that nobody closes, and its state is in memory."""
+        self._process.kill()
         self._process.wait()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
 
     def _wait(self) -> int:
         """The port that it says; what it prints later is read and dropped, so that it never waits for a reader."""
