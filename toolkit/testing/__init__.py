@@ -1,4 +1,4 @@
-"""The conformance suites: one file a port, the same for every provider, shipped so that others can test their own.
+"""The conformance suites: one class a port, the same for every provider, shipped so that others can test their own.
 
     class TestMine(StoreSuite):
         provider = PROVIDER

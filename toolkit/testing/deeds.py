@@ -13,7 +13,7 @@ import pytest
 from toolkit.domain.errors import NotFound
 from toolkit.domain.specs import JOB_FINAL, FunctionSpec, HttpRequest, ScheduleSpec
 from toolkit.ports.jobs import Jobs
-from toolkit.testing.functions import answers
+from toolkit.testing.deploying import answers
 from toolkit.testing.jobs import probe
 from toolkit.testing.service_faults import Deed, Ports, Site
 

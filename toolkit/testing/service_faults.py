@@ -25,9 +25,9 @@ from toolkit.ports.functions import Functions
 from toolkit.ports.jobs import Jobs
 from toolkit.ports.schedules import Schedules
 from toolkit.ports.secrets import Secrets
+from toolkit.testing.deploying import Deploy
 from toolkit.testing.faultcases import Case
 from toolkit.testing.faultproxy import Plan, Proxy, Slow, at
-from toolkit.testing.functions import Deploy
 
 MOST_REQUESTS = 60  # that a deed may take
 _ONCE = ("reply lost", "cut in the headers")  # else from a request on for good
