@@ -8,6 +8,8 @@ import json
 import random
 import shlex
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +48,14 @@ class Shell:
         done = self.run(line, folder, stdin)
         assert done.code == 0, f"toolkit {line}: exit {done.code}\n{done.err}\n{done.out}"
         return done
+
+
+def until(done: Callable[[], object], seconds: float = 60.0) -> None:
+    """Wait for what another thread or process brings about. The bound is wide: it only ends a test that has failed."""
+    deadline = time.monotonic() + seconds
+    while not (found := done()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert found, f"not within {seconds:g} s"
 
 
 def small_csv(*, without: str = "", hole: str = "", text: str = "", rows: int = 400) -> str:

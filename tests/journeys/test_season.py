@@ -159,8 +159,10 @@ class Season:
             status = self.ok("status")
             endpoint, told = status["endpoints"][0], [i["name"] for i in status["incidents"]]
             served = endpoint["version"] == version == status["model"]["aliases"]["champion"]
-            if served and endpoint["state"] == "ready" and ("rollout-flights" in told) == (
-                status["rollout"]["phase"] == "rolled back"
+            if (
+                served
+                and endpoint["state"] == "ready"
+                and ("rollout-flights" in told) == (status["rollout"]["phase"] == "rolled back")
             ):
                 return status
             time.sleep(0.5)
