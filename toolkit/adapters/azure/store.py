@@ -8,8 +8,8 @@
 - The SDK retries nothing. 429 says that nothing was done, so that one is tried again here; any other doubt goes up,
   where it is resolved by operation id.
 - An etag is another with every write, equal bytes or not, so no Match of long ago succeeds.
-- A read is one request, of azure-core's pipeline: its headers name etag, time and checksum (MD5, compared here). A file
-  keeps the SHA-256 of the whole in its metadata, and a download is compared with it. Times have whole seconds.
+- A read is one request (`blob_requests`): its headers name etag, time and checksum (MD5, compared here). A file keeps
+  the SHA-256 of the whole in its metadata, and a download is compared with it. Times have whole seconds.
 - Listing goes on after a key by `startFrom` where the server knows it (Azurite does not: then the keys before it are
   read and left out).
 """
@@ -18,16 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
 
-from toolkit.adapters.azure import transfer
-from toolkit.adapters.azure.blob_service import AUDIENCE, service, url_of, whole
-from toolkit.adapters.azure.client import again, pipeline, reread
-from toolkit.adapters.azure.errors import Refusal, code_of, status_of, throttled, translated
-from toolkit.domain import times
+from toolkit.adapters.azure import blob_words, transfer
+from toolkit.adapters.azure.blob_requests import Requests
+from toolkit.adapters.azure.blob_service import service
+from toolkit.adapters.azure.client import again, reread
+from toolkit.adapters.azure.errors import code_of, status_of, throttled, translated
 from toolkit.domain.errors import (
     AlreadyExists,
     ConfigError,
@@ -42,7 +40,6 @@ from toolkit.ports import Settings
 from toolkit.ports.store import OVERWRITE, Create, Match, Meta, Mode, Object, Store
 
 T = TypeVar("T")
-VERSION = "2025-11-05"  # of the API, for reads
 REPLACED = 5  # times that a file may be replaced while it is read
 DISCARDED = "InvalidBlockList"  # another upload of the same key was committed first
 MISMATCH = "AuthorizationPermissionMismatch"  # an assignment is missing; not the firewall
@@ -75,16 +72,15 @@ class BlobStore:
         self._account, self._name = account, container
         self._base = f"{prefix}/" if prefix else ""
         self._container = service(account, endpoint, seconds).get_container_client(container)
-        self._url = f"{url_of(account, endpoint)}/{container}/"
-        self._reads = pipeline(endpoint, AUDIENCE)
-        self._single, self._block, self._seconds = single, block, seconds
+        self._requests = Requests(account, container, endpoint, seconds)
+        self._single, self._block = single, block
 
     def get(self, key: str) -> Object:
         def read() -> Object:
             with self._translated("read", key):
-                reply = self._open(key)
+                reply = self._requests.get(self._base + key)
                 data: bytes = reply.read()
-                meta = _seen(key, reply)
+                meta = blob_words.seen(key, reply)
             transfer.Stored(meta.size, "", reply.headers.get("Content-MD5", "")).check(
                 len(data), "", transfer.md5(data), self.uri(key)
             )
@@ -96,9 +92,9 @@ class BlobStore:
     def get_range(self, key: str, start: int, length: int) -> bytes:
         def read() -> bytes:
             with self._translated("read", key):
-                reply = self._open(key, start=start, end=start + length - 1)
+                reply = self._requests.get(self._base + key, start=start, end=start + length - 1)
                 data: bytes = reply.read()
-                _seen(key, reply)
+                blob_words.seen(key, reply)
                 return data
 
         check_key(key)
@@ -115,7 +111,7 @@ class BlobStore:
     def head(self, key: str) -> Meta:
         def look() -> Meta:
             with self._translated("look at", key):
-                return _meta(key, self._blob(key).get_blob_properties())
+                return blob_words.meta(key, self._blob(key).get_blob_properties())
 
         check_key(key)
         return self._found(lambda: again(look, reread))
@@ -145,13 +141,15 @@ class BlobStore:
         except PermissionDenied as error:
             if not isinstance(mode, Create) or code_of(error) != MISMATCH:
                 raise
-            return self._write(key, mode, source.size, lambda on: self._whole(key, source, metadata))
+            return self._write(
+                key, mode, source.size, lambda on: self._requests.create(self._base + key, source, metadata)
+            )
         return self._write(
             key,
             mode,
             source.size,
             lambda on: blob.commit_block_list(
-                [_block(one) for one in ids], metadata=metadata, content_settings=_type(key), **on
+                blob_words.blocks(ids), metadata=metadata, content_settings=blob_words.settings(key), **on
             ),
         )
 
@@ -159,7 +157,7 @@ class BlobStore:
         def look() -> Any:
             with self._translated("look at", key):
                 found = self._blob(key).get_blob_properties()
-                _meta(key, found)
+                blob_words.meta(key, found)
                 return found
 
         check_key(key)
@@ -167,35 +165,15 @@ class BlobStore:
             found = self._found(lambda: again(look, reread))
             if self._fetch(key, found, path, last=not left):
                 break
-        return _meta(key, found)
-
-    def _whole(self, key: str, source: transfer.Source, metadata: dict[str, str]) -> dict[str, Any]:
-        """Create the blob by one request, which the SDK would read into memory first. Raises Refusal."""
-        from azure.core.rest import HttpRequest
-
-        headers = {
-            "x-ms-version": VERSION, "x-ms-blob-type": "BlockBlob", "If-None-Match": "*",
-            "Content-Type": "application/octet-stream", "x-ms-blob-content-type": _type(key).content_type,
-            "Content-MD5": source.md5(), **{f"x-ms-meta-{name}": value for name, value in metadata.items()},
-        }  # fmt: skip
-        body = transfer.Whole(source)
-        request = HttpRequest("PUT", self._url + quote(self._base + key), headers=headers, content=body)
-        reply = self._reads.send_request(request, read_timeout=self._seconds)
-        if reply.status_code >= 400:
-            raise Refusal(reply.status_code, reply.headers.get("x-ms-error-code", "") or _code(reply.text()), "")
-        modified = reply.headers.get("Last-Modified")
-        return {
-            "etag": reply.headers.get("ETag"),
-            "last_modified": parsedate_to_datetime(modified) if modified else None,
-        }
+        return blob_words.meta(key, found)
 
     def _fetch(self, key: str, found: Any, path: Path, *, last: bool) -> bool:
         """False where the write that was looked at is gone: somebody wrote another."""
-        digest = found.content_settings.content_md5
-        stored = transfer.Stored(found.size, (found.metadata or {}).get(transfer.DIGEST, ""), _text(digest))
+        md5 = found.content_settings.content_md5
+        stored = transfer.Stored(found.size, (found.metadata or {}).get(transfer.DIGEST, ""), blob_words.digest(md5))
 
         def opened(start: int) -> Iterator[bytes]:
-            chunks: Iterator[bytes] = self._open(key, start=start, etag=found.etag).iter_raw()
+            chunks: Iterator[bytes] = self._requests.get(self._base + key, start=start, etag=found.etag).iter_raw()
             return chunks
 
         try:
@@ -216,7 +194,7 @@ class BlobStore:
         while (page := again(lambda: self._page(pages, prefix), reread)) is not None:
             for blob in page:
                 if not after or blob.name > begin:
-                    yield _meta(blob.name.removeprefix(self._base), blob)
+                    yield blob_words.meta(blob.name.removeprefix(self._base), blob)
 
     def _page(self, pages: Any, prefix: str) -> tuple[Any, ...] | None:
         """The next page; None after the last. A page that failed is asked for again."""
@@ -238,7 +216,7 @@ class BlobStore:
 
     def _put(self, key: str, data: bytes, mode: Mode, metadata: dict[str, str] | None) -> Meta:
         blob = self._blob(key)
-        more = {"metadata": metadata, "content_settings": _type(key), "validate_content": True}
+        more = {"metadata": metadata, "content_settings": blob_words.settings(key), "validate_content": True}
         return self._write(
             key,
             mode,
@@ -251,7 +229,7 @@ class BlobStore:
 
         def write() -> Meta:
             with self._translated("write", key):
-                return _written(key, size, send(_condition(mode)))
+                return blob_words.written(key, size, send(blob_words.condition(mode)))
 
         try:
             return again(write, throttled)
@@ -315,81 +293,8 @@ class BlobStore:
             hint = f"toolkit bootstrap, or az storage container create -n {self._name} --account-name {self._account}"
             raise ConfigError(f"there is no container {self._name} in {self._account}", hint=hint) from error.__cause__
 
-    def _open(self, key: str, *, start: int = 0, end: int = -1, etag: str = "") -> Any:
-        """The reply of a GET whose body is still to be read. Raises Refusal."""
-        from azure.core.rest import HttpRequest
-
-        headers = {"x-ms-version": VERSION, "Accept-Encoding": "identity"}  # as it was stored
-        if start or end >= 0:
-            headers["x-ms-range"] = f"bytes={start}-{end if end >= 0 else ''}"
-        if etag:
-            headers["If-Match"] = etag
-        request = HttpRequest("GET", self._url + quote(self._base + key), headers=headers)
-        reply = self._reads.send_request(request, stream=True, read_timeout=self._seconds)
-        if reply.status_code >= 400:
-            code = reply.headers.get("x-ms-error-code", "")
-            text = reply.read().decode("utf-8", "replace")
-            reply.close()
-            raise Refusal(reply.status_code, code or _code(text), "" if code else text[:300])
-        return reply
-
     def _blob(self, key: str) -> Any:
         return self._container.get_blob_client(self._base + key)
 
     def _translated(self, verb: str, key: str) -> AbstractContextManager[None]:
         return translated(f"{verb} az://{self._account}/{self._name}/{self._base}{key}", service="Microsoft.Storage")
-
-
-def _condition(mode: Mode) -> dict[str, Any]:
-    from azure.core import MatchConditions
-
-    if isinstance(mode, Match):
-        return {"etag": f'"{mode.etag}"', "match_condition": MatchConditions.IfNotModified}
-    if isinstance(mode, Create):
-        return {"match_condition": MatchConditions.IfMissing}
-    return {}
-
-
-def _type(key: str) -> Any:
-    """A page is opened by a browser, not downloaded."""
-    from azure.storage.blob import ContentSettings
-
-    kind = "text/html; charset=utf-8" if key.endswith(".html") else "application/octet-stream"
-    return ContentSettings(content_type=kind)
-
-
-def _block(name: str) -> Any:
-    from azure.storage.blob import BlobBlock
-
-    return BlobBlock(name)
-
-
-def _plain(etag: str) -> str:
-    """A listing has it without the quotes that headers put around it."""
-    return etag.strip('"')
-
-
-def _text(digest: Any) -> str:
-    import base64
-
-    return base64.b64encode(bytes(digest)).decode() if digest else ""
-
-
-def _code(text: str) -> str:
-    """From a body of XML."""
-    return text.partition("<Code>")[2].partition("</Code>")[0]
-
-
-def _written(key: str, size: int, reply: Any) -> Meta:
-    etag, modified = whole(reply.get("etag"), reply.get("last_modified"))
-    return Meta(key=key, size=size, etag=_plain(etag), modified=times.text(modified))
-
-
-def _seen(key: str, reply: Any) -> Meta:
-    size, etag, modified = whole(*(reply.headers.get(name) for name in ("Content-Length", "ETag", "Last-Modified")))
-    return Meta(key=key, size=int(size), etag=_plain(etag), modified=times.text(parsedate_to_datetime(modified)))
-
-
-def _meta(key: str, blob: Any) -> Meta:
-    size, etag, modified = whole(blob.size, blob.etag, blob.last_modified)
-    return Meta(key=key, size=size, etag=_plain(etag), modified=times.text(modified))
