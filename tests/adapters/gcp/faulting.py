@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import stamina
 
-from toolkit.adapters.gcp import batch_jobs, client, jobs
+from toolkit.adapters.gcp import client, job_submission
 from toolkit.domain.errors import (
     ConfigError,
     PermissionDenied,
@@ -58,8 +58,7 @@ CASES = {
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No pauses between tries: the adapter's, the state's."""
     monkeypatch.setattr(patience, "sleep", lambda seconds: None)
-    for module in (jobs, batch_jobs):
-        monkeypatch.setattr(module, "PAUSE", 0.0)
+    monkeypatch.setattr(job_submission, "PAUSE", 0.0)
     stamina.set_testing(True, attempts=6, cap=True)
     yield
     stamina.set_testing(False)

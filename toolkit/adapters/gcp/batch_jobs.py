@@ -1,7 +1,7 @@
 """Jobs by Batch: machines made for one job, with GPUs, spot prices and fourteen days, at the price of a minute's start.
 
-As with Cloud Run, making the job starts it and its name is there once, so a second submission and a lost reply find
-what is there. Google forgets a job sixty days after its end. Lines belong to the job's uid, which no later job has.
+As with Cloud Run, making the job starts it and its name is there once. Google forgets a job sixty days after its end.
+Lines belong to the job's uid, which no later job has.
 """
 
 from __future__ import annotations
@@ -13,20 +13,18 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from toolkit.adapters.gcp import batch_request, batch_words, job_request
+from toolkit.adapters.gcp import batch_request, batch_words, job_request, job_submission
 from toolkit.adapters.gcp.client import Api
 from toolkit.adapters.gcp.logs import HOST as LOGGING
 from toolkit.adapters.gcp.logs import Logging, quoted
 from toolkit.adapters.gcp.run_api import Run
 from toolkit.domain import names, times
-from toolkit.domain.errors import AlreadyExists, Conflict, NotFound, PreconditionFailed, Throttled, Unavailable
+from toolkit.domain.errors import Conflict, NotFound, PreconditionFailed, Unavailable
 from toolkit.domain.specs import JobSpec, JobStatus, LogLine
 
 HOST = "batch.googleapis.com"
 END_SECONDS = 600.0  # until a machine is gone
 LATE = 10.0  # seconds that a line takes to the log
-SUBMISSIONS = 4
-PAUSE = 0.3  # seconds before the second, and more before each further one
 Body = dict[str, Any]
 
 
@@ -47,20 +45,8 @@ class BatchJobs:
             account=self._run.account(job_request.role(spec.tags)),
             token=secrets.token_hex(3),
         )
-        query = {"jobId": job_request.job_id(self._stem, spec.name)}
-        for left in reversed(range(SUBMISSIONS)):
-            try:
-                self._api.call(f"submit job {spec.name}", "POST", f"{self._run.parent}/jobs", made, query)
-            except AlreadyExists:
-                pass
-            except (Unavailable, Throttled):
-                # Whether it was taken is not known; its name says so to whoever asks again.
-                if not left:
-                    raise
-                time.sleep(PAUSE * (SUBMISSIONS - left))
-                continue
-            return self.status(spec.name)
-        raise AssertionError("unreachable")
+        job_submission.make(self._api, self._run, spec.name, made)
+        return self.status(spec.name)
 
     def status(self, job_id: str) -> JobStatus:
         return self._status(self._find(job_id))

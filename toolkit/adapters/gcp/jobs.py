@@ -1,7 +1,7 @@
 """Cloud Run jobs: a job of ours is a Cloud Run job of one execution, in the same generic image as functions.
 
-Making the job starts it, and a name is there once, so whoever submits twice, and whose reply was lost, finds what is
-there: no tickets, no looking for what may have come of it. Code and packages come from the bucket by digest.
+Making the job starts it, and a name is there once (`job_submission`): no tickets, no looking for what may have come of
+it. Code and packages come from the bucket by digest.
 
 `id` is the job's own name. Cloud Run keeps jobs until somebody deletes them, a thousand in a region: what ended long
 ago is removed with later submissions. Log lines arrive some seconds late and cannot be deleted: they belong to the
@@ -17,14 +17,14 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from toolkit.adapters.gcp import batch, job_request, job_words
+from toolkit.adapters.gcp import batch, job_request, job_submission, job_words
 from toolkit.adapters.gcp.batch_jobs import BatchJobs
 from toolkit.adapters.gcp.client import Api
 from toolkit.adapters.gcp.logs import HOST as LOGGING
 from toolkit.adapters.gcp.logs import Logging, quoted
 from toolkit.adapters.gcp.run_api import Run
 from toolkit.domain import names, times
-from toolkit.domain.errors import AlreadyExists, Conflict, NotFound, Throttled, ToolkitError, Unavailable
+from toolkit.domain.errors import Conflict, NotFound, ToolkitError, Unavailable
 from toolkit.domain.specs import JobSpec, JobStatus, LogLine
 from toolkit.ports import Settings
 from toolkit.ports.jobs import Jobs
@@ -33,8 +33,6 @@ CANCEL_SECONDS = 180.0
 LATE = 10.0  # seconds that a line takes to the log
 KEPT = timedelta(days=7)  # that an ended job can be looked at
 TIDIED = 20  # jobs at most that one submission removes
-SUBMISSIONS = 4
-PAUSE = 0.3  # seconds before the second, and more before each further one
 Body = dict[str, Any]
 
 
@@ -67,21 +65,9 @@ class RunJobs:
             account=self._run.account(job_request.role(spec.tags)),
             token=secrets.token_hex(3),
         )
-        query = {"jobId": job_request.job_id(self._stem, spec.name)}
-        for left in reversed(range(SUBMISSIONS)):
-            try:
-                self._run.api.call(f"submit job {spec.name}", "POST", f"{self._run.parent}/jobs", made, query)
-                self._tidy()
-            except AlreadyExists:
-                pass
-            except (Unavailable, Throttled):
-                # Whether it was taken is not known; its name says so to whoever asks again.
-                if not left:
-                    raise
-                time.sleep(PAUSE * (SUBMISSIONS - left))
-                continue
-            return self.status(spec.name)
-        raise AssertionError("unreachable")
+        if job_submission.make(self._run.api, self._run, spec.name, made):
+            self._tidy()
+        return self.status(spec.name)
 
     def status(self, job_id: str) -> JobStatus:
         return self._status(self._find(job_id))
