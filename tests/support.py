@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import platform
 import random
 import shlex
 import sys
@@ -13,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+HERE = "python" + ".".join(platform.python_version_tuple()[:2])  # the runtime of functions that run here
 
 
 @dataclass

@@ -1,9 +1,9 @@
-import platform
 from typing import ClassVar
 
 import pytest
 
 from tests.adapters.aws import cloud
+from tests.support import HERE
 from toolkit.adapters.aws import PROVIDER
 from toolkit.adapters.aws.functions import LambdaFunctions, open_functions
 from toolkit.adapters.aws.store import open_store
@@ -12,7 +12,6 @@ from toolkit.ports.functions import Functions
 from toolkit.testing.functions import FunctionsSuite, PutBundle, bundle_into
 
 _FITS: type[Functions] = LambdaFunctions
-HERE = "python" + ".".join(platform.python_version_tuple()[:2])
 
 
 @pytest.fixture(scope="module")

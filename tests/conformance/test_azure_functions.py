@@ -1,9 +1,9 @@
-import platform
 from typing import ClassVar
 
 import pytest
 
 from tests.adapters.azure import site
+from tests.support import HERE
 from toolkit.adapters.azure import PROVIDER
 from toolkit.adapters.azure.containerapps import ContainerAppFunctions
 from toolkit.adapters.azure.functions import open_functions
@@ -13,7 +13,6 @@ from toolkit.ports.functions import Functions
 from toolkit.testing.functions import FunctionsSuite, PutBundle, bundle_into
 
 _FITS: type[Functions] = ContainerAppFunctions
-HERE = "python" + ".".join(platform.python_version_tuple()[:2])
 
 
 @pytest.fixture(scope="module")

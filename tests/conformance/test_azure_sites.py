@@ -1,11 +1,11 @@
 """Azure Functions: what it does not have is not claimed, and refused."""
 
-import platform
 from typing import ClassVar
 
 import pytest
 
 from tests.adapters.azure import site
+from tests.support import HERE
 from toolkit.adapters.azure import PROVIDER
 from toolkit.adapters.azure.functions import open_functions
 from toolkit.adapters.azure.sites import SiteFunctions
@@ -15,7 +15,6 @@ from toolkit.ports.functions import Functions
 from toolkit.testing.functions import FunctionsSuite, PutBundle, bundle_into
 
 _FITS: type[Functions] = SiteFunctions
-HERE = "python" + ".".join(platform.python_version_tuple()[:2])
 
 
 @pytest.fixture(scope="module")

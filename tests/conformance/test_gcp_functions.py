@@ -1,9 +1,9 @@
-import platform
 from typing import ClassVar
 
 import pytest
 
 from tests.adapters.gcp import google
+from tests.support import HERE
 from toolkit.adapters.gcp import PROVIDER
 from toolkit.adapters.gcp.functions import RunFunctions, open_functions
 from toolkit.adapters.gcp.store import open_store
@@ -12,7 +12,6 @@ from toolkit.ports.functions import Functions
 from toolkit.testing.functions import FunctionsSuite, PutBundle, bundle_into
 
 _FITS: type[Functions] = RunFunctions
-HERE = "python" + ".".join(platform.python_version_tuple()[:2])
 
 
 @pytest.fixture(scope="module")

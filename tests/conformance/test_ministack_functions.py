@@ -1,17 +1,15 @@
-import platform
 from typing import ClassVar
 
 import pytest
 
 from tests.adapters.aws import stack
+from tests.support import HERE
 from toolkit.adapters.aws import PROVIDER
 from toolkit.adapters.aws.functions import open_functions
 from toolkit.adapters.aws.store import open_store
 from toolkit.ports import Settings
 from toolkit.ports.functions import Functions
 from toolkit.testing.functions import FunctionsSuite, PutBundle, bundle_into
-
-HERE = "python" + ".".join(platform.python_version_tuple()[:2])
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from tests.adapters.aws import cloud
-from tests.conformance.test_aws_functions import HERE
+from tests.support import HERE
 from toolkit.adapters.aws.client import client
 from toolkit.adapters.aws.emulator.bucket_policies import _holds
 from toolkit.adapters.aws.emulator.schedules import CLOCK

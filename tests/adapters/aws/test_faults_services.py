@@ -11,7 +11,7 @@ import pytest
 from tests.adapters.aws import cloud
 from tests.adapters.aws.faulting import SERVICES, quick
 from tests.conformance.test_aws_alerts import Topic
-from tests.conformance.test_aws_functions import HERE
+from tests.support import HERE
 from toolkit.adapters.aws.alerts import SnsAlerts
 from toolkit.adapters.aws.client import client
 from toolkit.adapters.aws.functions import LambdaFunctions, open_functions

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.adapters.aws import cloud
-from tests.conformance.test_aws_functions import HERE
+from tests.support import HERE
 from toolkit.adapters.aws.client import client
 from toolkit.adapters.aws.emulator.functions.state import page
 from toolkit.adapters.aws.function_api import Api

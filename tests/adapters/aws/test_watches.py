@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.adapters.aws import cloud
-from tests.conformance.test_aws_functions import HERE
+from tests.support import HERE
 from toolkit.adapters.aws.client import client
 from toolkit.adapters.aws.events import new_data
 from toolkit.adapters.aws.functions import open_functions

@@ -11,7 +11,7 @@ import stamina
 
 from tests.adapters.azure import microsoft
 from tests.adapters.azure import site as sites
-from tests.conformance.test_azure_functions import HERE
+from tests.support import HERE
 from toolkit.adapters.azure import client, jobs
 from toolkit.adapters.azure.functions import open_functions
 from toolkit.adapters.azure.jobs import open_jobs

@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from tests.adapters.azure import microsoft, site
-from tests.conformance.test_azure_functions import HERE
+from tests.support import HERE
 from toolkit.adapters.azure.client import EMULATED_TOKEN
 from toolkit.adapters.azure.functions import open_functions
 from toolkit.adapters.azure.jobs import open_jobs

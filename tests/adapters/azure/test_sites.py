@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import io
 import json
-import platform
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.adapters.azure import site
+from tests.support import HERE
 from toolkit.adapters.azure import PROVIDER, client, sites_package
 from toolkit.adapters.azure import sites_body as described
 from toolkit.adapters.azure.emulator import sites_checks as checks
@@ -33,7 +33,6 @@ SETTINGS = {
     "tenant": "t", "application": "a", "audience": "api://shop",
 }  # fmt: skip
 IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i"
-HERE = "python" + ".".join(platform.python_version_tuple()[:2])
 
 
 def spec(**more: Any) -> FunctionSpec:

@@ -10,7 +10,7 @@ import pytest
 from tests.adapters.azure import microsoft
 from tests.adapters.azure import site as sites
 from tests.adapters.azure import test_compute_faults as compute
-from tests.conformance.test_azure_functions import HERE
+from tests.support import HERE
 from toolkit.adapters.azure import client
 from toolkit.adapters.azure.store import open_store
 from toolkit.domain.errors import Unavailable

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.adapters.azure import microsoft
-from tests.conformance.test_azure_functions import HERE
+from tests.support import HERE
 from toolkit.adapters.azure.emulator import rbac_needs as needs
 from toolkit.adapters.azure.emulator.rbac import Asked
 from toolkit.adapters.azure.functions import open_functions

@@ -11,7 +11,7 @@ import requests
 
 from tests.adapters.azure import microsoft, site
 from tests.adapters.azure import test_compute_strict as strict
-from tests.conformance.test_azure_functions import HERE
+from tests.support import HERE
 from toolkit.adapters.azure.functions import open_functions
 from toolkit.adapters.azure.schedules import open_schedules
 from toolkit.adapters.azure.store import open_store

@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 
 from tests.adapters.azure import site
-from tests.conformance.test_azure_schedules import SINK, Apps
+from tests.adapters.clocked import SINK, Sink
 from toolkit.adapters.azure import sites_body as described
 from toolkit.adapters.azure import sites_timers
 from toolkit.adapters.azure.client import Arm
@@ -125,7 +125,7 @@ def test_what_was_missed_while_nothing_ran_comes_once_and_late() -> None:
 
 class Place(NamedTuple):
     settings: Settings
-    sink: Apps
+    sink: Sink
     arm: Arm
 
     def app(self, function: str) -> str:
@@ -144,14 +144,14 @@ class Place(NamedTuple):
 @pytest.fixture(scope="module")
 def place() -> Iterator[Place]:
     settings = site.make(functions="functions")
-    sink = Apps(settings)
+    sink = site.sink(settings)
     yield Place(settings, sink, Arm(settings))
     sink.close()
 
 
 @pytest.fixture
 def schedules(place: Place) -> Iterator[Any]:
-    place.sink.set_clock(0.0)
+    place.sink.rewind()
     found = open_schedules(place.settings)
     yield found
     for one in list(found.list()):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.adapters.azure import microsoft, site
-from tests.conformance.test_azure_functions import HERE
+from tests.support import HERE
 from toolkit.adapters.azure.events import new_data
 from toolkit.adapters.azure.functions import open_functions
 from toolkit.adapters.azure.store import open_store

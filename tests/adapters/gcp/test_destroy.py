@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from tests.adapters.gcp import google
-from tests.conformance.test_gcp_functions import HERE
-from tests.support import Shell
+from tests.support import HERE, Shell
 from toolkit.adapters.gcp.functions import open_functions
 from toolkit.adapters.gcp.jobs import open_jobs
 from toolkit.adapters.gcp.schedules import open_schedules

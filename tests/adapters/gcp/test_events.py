@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.adapters.gcp import google
-from tests.conformance.test_gcp_functions import HERE
+from tests.support import HERE
 from toolkit.adapters.gcp import PROVIDER
 from toolkit.adapters.gcp.client import Api
 from toolkit.adapters.gcp.emulator.iam_policies import STORAGE_AGENT

@@ -9,7 +9,7 @@ import pytest
 
 from tests.adapters.gcp import google
 from tests.adapters.gcp.faulting import CASES, quick
-from tests.conformance.test_gcp_functions import HERE
+from tests.support import HERE
 from toolkit.adapters.gcp import client
 from toolkit.adapters.gcp.functions import open_functions
 from toolkit.adapters.gcp.jobs import open_jobs

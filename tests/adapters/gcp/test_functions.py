@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.adapters.gcp import google
-from tests.conformance.test_gcp_functions import HERE
+from tests.support import HERE
 from toolkit.adapters.gcp import function_service as described
 from toolkit.adapters.gcp.functions import open_functions
 from toolkit.adapters.gcp.names import service

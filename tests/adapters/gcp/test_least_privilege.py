@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from tests.adapters.gcp import google
-from tests.conformance.test_gcp_functions import HERE
+from tests.support import HERE
 from toolkit.adapters.gcp.alerts import open_alerts
 from toolkit.adapters.gcp.client import Api
 from toolkit.adapters.gcp.doctor import check

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import platform
 from typing import Any
 from uuid import uuid4
 
 import msgspec
 
 from tests.adapters.gcp import google, use_operator
+from tests.support import HERE
 from toolkit.adapters.gcp.alerts import HOST as PUBSUB
 from toolkit.adapters.gcp.alerts import open_alerts
 from toolkit.adapters.gcp.client import Api
@@ -59,10 +59,9 @@ def _functions() -> None:
     settings = google.bucket()
     functions = open_functions(settings)
     bundle, key = bundle_into(open_store(settings))({"app.py": CODE})
-    runtime = "python" + ".".join(platform.python_version_tuple()[:2])
     name = f"used-{uuid4().hex[:8]}"
     specs = [
-        FunctionSpec(name=name, bundle=bundle, bundle_key=key, runtime=runtime, environment={"N": n}, tags={"a": n})
+        FunctionSpec(name=name, bundle=bundle, bundle_key=key, runtime=HERE, environment={"N": n}, tags={"a": n})
         for n in "12"
     ]
     one, two = map(functions.publish, specs)
