@@ -20,10 +20,9 @@ from botocore.exceptions import ClientError
 
 from tests import peers
 from tests.serving import callers, endpoints
-from tests.serving.callers import TOKEN
+from tests.serving.callers import TOKEN, by_jwt
 from tests.serving.endpoints import FEATURES, ROW
 from tests.serving.live import served
-from tests.serving.test_auth import by_jwt
 from tests.support import Shell, small_csv
 from toolkit.serving import auth
 from toolkit.serving.app import Info, create_app

@@ -1,7 +1,8 @@
-"""Issuers of tokens, right and wrong, and every way to come without the right to ask."""
+"""Issuers of tokens, right and wrong, the ways to guard an endpoint, and every way to come without the right to ask."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -14,8 +15,13 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from toolkit.serving import auth
+from toolkit.serving.settings import Auth
+
 ISSUER, AUDIENCE = "https://issuer.test/", "flights"
 TOKEN = "0Zt4kQmXv8sJr2yLhB6wNc1PfGdUeAiO3xT5"
+JWT = Auth(mode="jwt", issuer=ISSUER, audience=(AUDIENCE,), algorithms=("RS256",))
+BY_TOKEN = Auth(mode="token", tokens=(auth.digest(TOKEN),))
 
 
 @cache
@@ -63,6 +69,27 @@ def signed(
 ) -> str:
     headers = {**({"kid": kid} if kid is not None else {}), **head}
     return jwt.encode(claims() if payload is None else payload, key or rsa_key(), algorithm=algorithm, headers=headers)
+
+
+def by_jwt(**changes: Any) -> Auth:
+    return Auth(**{**{f: getattr(JWT, f) for f in JWT.__struct_fields__}, "keys": (jwk(rsa_key(), "one"),), **changes})
+
+
+def ask(app: Any, method: str, path: str, given: list[str], body: bytes = b"") -> tuple[int, dict[str, str], bytes]:
+    """One request over ASGI with any number of Authorization headers."""
+    sent: list[dict[str, Any]] = []
+    headers = [(b"content-type", b"application/json"), *((b"authorization", v.encode("latin-1")) for v in given)]
+    scope = {"type": "http", "method": method, "path": path, "headers": headers, "query_string": b"", "root_path": ""}
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    content = b"".join(m.get("body", b"") for m in sent[1:])
+    return sent[0]["status"], {k.decode(): v.decode() for k, v in sent[0]["headers"]}, content
 
 
 def part(value: Any) -> str:
@@ -116,7 +143,7 @@ def wrong_tokens() -> dict[str, str]:
     head, body, signature = right.split(".")
     return {
         "expired": signed(claims(exp=now - 120, nbf=now - 500, iat=now - 500)),
-        "not yet": signed(claims(nbf=now + 120)),
+        "not yet": signed(claims(nbf=now + 3600)),
         "issued in the future": signed(claims(iat=now + 3600)),
         "without exp": signed(claims(exp=None)),
         "exp that is text": signed(claims(exp="soon")),
