@@ -9,6 +9,7 @@ unpacked bundle, no checkout on its path; time and memory are limited, output is
     limited         a module with a time limit, inside a container; `reaper` ends what its starter left behind
     scheduler       fires the schedules of a folder
     delivery        one alert to several channels, webhooks among them
+    emulator        the process of a provider that is played here, from its address to its end
     files           small files that are never half there
 
 Decisions. A job is a folder and a lock, no daemon: the lock is held by the job's own supervisor from before the job can

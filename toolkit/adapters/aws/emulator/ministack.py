@@ -20,12 +20,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from toolkit.domain.errors import ConfigError, Unavailable, missing_extra
+from toolkit.execution.emulator import Ending
 
 COMMAND = (sys.executable, "-m", "toolkit.adapters.aws.emulator.ministack")
 ACCOUNT = "000000000000"
@@ -132,21 +132,10 @@ def main() -> None:
     parser.add_argument("--auth", action="store_true", help="check signatures and permissions")
     parser.add_argument("--detached", action="store_true", help="goes on when its standard input closes")
     options = parser.parse_args()
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
+    ending = Ending(detached=options.detached)
     server = Ministack(port=options.port, auth=options.auth)
-    if not options.detached:
-        threading.Thread(target=_wait_for_parent, args=(stop,), daemon=True).start()
-    sys.stdout.write(f"{server.address}\n")
-    sys.stdout.flush()
-    stop.wait()
+    ending.wait(server.address)
     server.stop()
-
-
-def _wait_for_parent(stop: threading.Event) -> None:
-    sys.stdin.read()
-    stop.set()
 
 
 if __name__ == "__main__":

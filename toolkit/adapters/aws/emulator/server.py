@@ -1,12 +1,8 @@
-"""The emulator's process: HTTP on loopback, and its end."""
+"""The emulator's process: HTTP on loopback, and moto behind the chain."""
 
 from __future__ import annotations
 
-import argparse
 import os
-import signal
-import sys
-import tempfile
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +11,7 @@ from typing import Any
 from toolkit.adapters.aws.emulator.executors import Chain, Home
 from toolkit.adapters.aws.emulator.moto import ACCOUNT, Moto
 from toolkit.adapters.aws.emulator.wire import call_of, status_line
-from toolkit.execution.host import bundles
+from toolkit.execution import emulator
 
 
 class Application:
@@ -30,31 +26,25 @@ class Application:
         return [reply.body]
 
 
+class Emulator:
+    """Everything on one port."""
+
+    def __init__(self, port: int, home: Path) -> None:
+        self._server = _listen(port)
+        self.address = f"http://127.0.0.1:{self._server.port}"
+        self._chain = Chain(Moto(), Home(self.address, home, ACCOUNT))
+        self._server.app = Application(self._chain)
+
+    def start(self) -> None:
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        self._chain.close()
+
+
 def main() -> None:
-    """Prints the address, then answers until SIGTERM, or until whoever started it is gone: its standard input closes
-    (not with --detached, for `toolkit dev`)."""
-    options = _options()
     _leave_the_user_alone()
-    folder = options.home or Path(tempfile.mkdtemp(prefix="aws-emulator-"))
-    server = _listen(options.port)
-    home = Home(f"http://127.0.0.1:{server.port}", folder, ACCOUNT)
-    chain = Chain(Moto(), home)
-    server.app = Application(chain)
-    # A pipe, because no lock is safe in a signal's handler: `dev --stop` sends the signal until we are gone, and the
-    # second one may meet this very thread holding the lock of an Event that the first one has set.
-    asked, ask = os.pipe()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: _end(ask))
-    if not options.detached:
-        threading.Thread(target=_wait_for_parent, args=(ask,), daemon=True).start()
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    sys.stdout.write(f"{home.address}\n")
-    sys.stdout.flush()
-    os.read(asked, 1)
-    chain.close()
-    if not options.home:
-        bundles.remove(folder)
-    os._exit(0)  # no thread of moto's or werkzeug's holds it up
+    emulator.run("aws", Emulator)
 
 
 def _leave_the_user_alone() -> None:
@@ -63,14 +53,6 @@ def _leave_the_user_alone() -> None:
         del os.environ[name]
     own = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
     os.environ.update({**own, "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull})
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m toolkit.adapters.aws.emulator")
-    parser.add_argument("--port", type=int, default=0, help="default: any that is free")
-    parser.add_argument("--home", type=Path, help="folder for what runs; default: one that is removed at the end")
-    parser.add_argument("--detached", action="store_true", help="goes on when its standard input closes")
-    return parser.parse_args()
 
 
 def _listen(port: int) -> Any:
@@ -89,13 +71,3 @@ def _listen(port: int) -> Any:
 def _starting(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     start_response(status_line(503), [])
     return [b""]
-
-
-def _wait_for_parent(ask: int) -> None:
-    sys.stdin.read()
-    _end(ask)
-
-
-def _end(ask: int) -> None:
-    """Never waits: the pipe takes thousands, and the first is enough."""
-    os.write(ask, b".")

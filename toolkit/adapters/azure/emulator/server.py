@@ -1,15 +1,8 @@
-"""The emulator's process: HTTP on loopback, who answers what, and its end."""
+"""The emulator's process: HTTP on loopback, and who answers what."""
 
 from __future__ import annotations
 
-import argparse
-import os
 import secrets
-import shutil
-import signal
-import sys
-import tempfile
-import threading
 import traceback
 from pathlib import Path
 
@@ -20,6 +13,7 @@ from toolkit.adapters.azure.emulator.rules import methods
 from toolkit.adapters.azure.emulator.site import Site
 from toolkit.adapters.azure.emulator.storage import Storage
 from toolkit.adapters.azure.settings import EMULATED_ACCOUNT
+from toolkit.execution import emulator
 from toolkit.execution.http_messages import Request, Response, json_response
 from toolkit.execution.http_server import HttpServer, Limits
 from toolkit.execution.reaper import Reaper
@@ -89,34 +83,4 @@ class Emulator:
 
 
 def main() -> None:
-    """Prints the address, then answers until SIGTERM, or until whoever started it is gone: its standard input closes
-    (not with --detached, for `toolkit dev`)."""
-    options = _options()
-    folder = options.home or Path(tempfile.mkdtemp(prefix="azure-emulator-"))
-    emulator = Emulator(options.port, folder)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
-    if not options.detached:
-        threading.Thread(target=_wait_for_parent, args=(stop,), daemon=True).start()
-    emulator.start()
-    sys.stdout.write(f"{emulator.address}\n")
-    sys.stdout.flush()
-    stop.wait()
-    emulator.close()
-    if not options.home:
-        shutil.rmtree(folder, ignore_errors=True)
-    os._exit(0)  # no connection's thread holds it up
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m toolkit.adapters.azure.emulator")
-    parser.add_argument("--port", type=int, default=0, help="default: any that is free")
-    parser.add_argument("--home", type=Path, help="folder for what runs; default: one that is removed at the end")
-    parser.add_argument("--detached", action="store_true", help="goes on when its standard input closes")
-    return parser.parse_args()
-
-
-def _wait_for_parent(stop: threading.Event) -> None:
-    sys.stdin.read()
-    stop.set()
+    emulator.run("azure", Emulator)
