@@ -195,3 +195,13 @@ def test_export_prints_what_is_granted_and_writes_the_templates(shell: Shell, fo
     }  # fmt: skip
     parameters = json.loads((folder / "infra/azure/template.json").read_text())["parameters"]
     assert parameters["account"]["defaultValue"] == "emulatedaccount"
+
+
+def test_the_templates_are_those_of_the_targets_way_of_functions(shell: Shell, folder: Path) -> None:
+    for way in ("containerapps", "functions"):
+        config = folder / "toolkit.toml"
+        config.write_text(f'{CONFIG.format(project="flights", address=microsoft.address())}functions = "{way}"\n')
+        shell.ok(f"export infra -t prod --to {way} --json", folder)
+        text = (folder / way / "azure/template.json").read_text()
+        assert ("Microsoft.App/containerApps/write" in text) is (way == "containerapps")
+        assert ("Microsoft.Web/sites/publish/action" in text) is (way == "functions")
