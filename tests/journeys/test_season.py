@@ -43,6 +43,7 @@ CONFIG = """
 flush = "1s"
 
 [rollout] # seconds instead of minutes: nobody waits for a test
+alpha = 0.001 # of the runs of this test a good one may be sent back in
 retrained = "50%,100%"
 stretch = "1s"
 lag = "2s"

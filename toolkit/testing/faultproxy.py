@@ -207,6 +207,8 @@ class Proxy:
                 self.send_response(status)
                 for name in ("x-amzn-errortype", "x-ms-error-code"):  # a HEAD's answer has no other place for it
                     self.send_header(name, code)
+                if self.close_connection:  # said, or a client might send its next request where nobody listens
+                    self.send_header("Connection", "close")
                 if told:
                     self.send_header("Content-Type", "application/json; charset=UTF-8")
                 self.send_header("Content-Length", str(len(body)))
