@@ -29,6 +29,13 @@ class Site:
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.server.port), timeout=5)
 
+    def until(self, connections: int) -> None:
+        """The server has taken, or given up, what it has to."""
+        deadline = time.monotonic() + 20
+        while len(self.server._open) != connections:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
     def raw(self, *parts: bytes, pause: float = 0.0) -> bytes:
         """What comes back until the server closes."""
         with self.connect() as client:
@@ -142,12 +149,11 @@ def test_a_silent_client_is_left_without_a_word(site: Site) -> None:
 
 def test_connections_are_counted(site: Site) -> None:
     open_ones = [site.connect() for _ in range(LIMITS.connections)]
-    time.sleep(0.1)
-    with site.connect() as one_more:
+    with site.connect() as one_more:  # they are taken one after the other
         assert received(one_more) == b""
     for client in open_ones:
         client.close()
-    time.sleep(0.1)
+    site.until(0)
     assert site.raw(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").startswith(b"HTTP/1.1 200")
 
 
@@ -168,7 +174,7 @@ def test_closing_takes_no_more_and_cuts_the_rest() -> None:
     found: list[bytes] = []
     reader = threading.Thread(target=lambda: found.append(received(client)))
     reader.start()
-    time.sleep(0.1)
+    site.until(1)
     site.server.close()
     reader.join(5)
     client.close()

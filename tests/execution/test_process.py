@@ -70,8 +70,8 @@ def test_past_its_time_it_is_asked_then_killed_with_its_children(
     python: Callable[..., Outcome], tmp_path: Path
 ) -> None:
     code = f"{_CHILDREN}\nimport signal\nsignal.signal(15, lambda *_: print('asked'))\nwhile True: time.sleep(60)"
-    outcome = python(code, timeout_seconds=2.0, grace_seconds=1.0)
-    assert (outcome.state, outcome.reason, outcome.exit_code) == ("timeout", "ran longer than 2 s", None)
+    outcome = python(code, timeout_seconds=4.0, grace_seconds=1.0)
+    assert (outcome.state, outcome.reason, outcome.exit_code) == ("timeout", "ran longer than 4 s", None)
     assert _printed(tmp_path) == ["ready", "asked"]
 
 
