@@ -35,7 +35,7 @@ def test_attempts_are_counted_and_each_starts_in_an_empty_folder(tmp_path: Path)
 
 def test_what_ran_out_of_time_is_not_tried_again(tmp_path: Path) -> None:
     outcome = carry_out(
-        probe("print=once", "sleep=60", retries=3, timeout_seconds=2), python=sys.executable, folder=tmp_path
+        probe("print=once", "sleep=60", retries=3, timeout_seconds=4), python=sys.executable, folder=tmp_path
     )
     assert outcome.state == "timeout"
     assert _printed(tmp_path) == ["once"]

@@ -33,7 +33,7 @@ from toolkit.serving.connection import Connection
 from toolkit.serving.model import Model
 from toolkit.serving.settings import Limits
 
-LIMITS = Limits(max_rows=50, max_body=20_000, explain_rows=50, body_seconds=0.2)
+LIMITS = Limits(max_rows=50, max_body=20_000, explain_rows=50, body_seconds=1.0)
 
 
 class Case(NamedTuple):

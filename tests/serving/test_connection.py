@@ -170,7 +170,7 @@ def test_a_head_that_does_not_end(port: int, monkeypatch: pytest.MonkeyPatch, se
 
 
 def test_a_second_head_that_does_not_end(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(connection, "HEAD_SECONDS", 1.0)
     with socket.create_connection(("127.0.0.1", port)) as opened:
         opened.settimeout(20)
         opened.sendall(post())

@@ -297,7 +297,7 @@ def test_attempts_are_one_execution_and_their_logs_follow_each_other(settings: S
 
 
 def test_what_ran_out_of_time_or_memory_is_not_run_again(jobs: Jobs) -> None:
-    slow = submitted(jobs, probe("print=slow", "sleep=60", timeout_seconds=1, retries=3))
+    slow = submitted(jobs, probe("print=slow", "sleep=60", timeout_seconds=3, retries=3))
     large = submitted(jobs, probe("print=large", "allocate=1024", "sleep=60", memory_mb=512, cpu=0.25, retries=3))
     assert [line.text for line in jobs.logs(slow.name, follow=True)] == ["slow"]
     assert [line.text for line in jobs.logs(large.name, follow=True)] == ["large"]
