@@ -11,6 +11,7 @@ unpacked bundle, no checkout on its path; time and memory are limited, output is
     delivery        one alert to several channels, webhooks among them
     emulator        the process of a provider that is played here, from its address to its end
     files           small files that are never half there
+    large_files     files of any size on their way to a store and back
 
 Decisions. A job is a folder and a lock, no daemon: the lock is held by the job's own supervisor from before the job can
 be seen, so whoever looks can tell a running job from a lost one, after a kill -9 or a reboot too, without trusting a

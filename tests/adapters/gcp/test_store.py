@@ -20,6 +20,7 @@ from toolkit.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
+from toolkit.execution.large_files import Source
 from toolkit.ports import Settings
 from toolkit.ports.store import CREATE, Match
 
@@ -75,7 +76,7 @@ def test_a_file_that_changes_while_it_goes_up_is_refused(
 
     begun = transfer.Unchanged.__init__
 
-    def changed(self: Any, source: transfer.Source) -> None:
+    def changed(self: Any, source: Source) -> None:
         begun(self, source)
         with large.open("ab") as stream:
             stream.write(b"more")

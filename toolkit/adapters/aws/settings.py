@@ -10,8 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from toolkit.adapters.aws.names import EMULATED_REGION, ROLES, bucket
 from toolkit.domain import names, secret
 from toolkit.domain.errors import ConfigError
-
-MAX_PREFIX = 100  # S3 keys have 1,024 bytes, ours up to 900
+from toolkit.domain.settings import MAX_PREFIX, Prefix, Url
 
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -25,7 +24,6 @@ _SUBSCRIBER = re.compile(
 )
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[A-Za-z0-9+=,.@_/-]+")
 _PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*")
-_URL = re.compile(r"https?://[^\s/?#@]+/?")
 
 
 class AwsSettings(BaseModel):
@@ -36,16 +34,16 @@ class AwsSettings(BaseModel):
     emulator: Literal["", "moto", "ministack"] = Field(
         "", description="play AWS on this machine: `toolkit dev` starts it"
     )
-    emulator_address: str = Field("", description="where the emulator is, when something else has started it (tests)")
+    emulator_address: Url = Field("", description="where the emulator is, when something else has started it (tests)")
     stem: str = Field("", description="what the names of all that belongs to the target begin with")
     region: str = Field("", description="where the bucket and all else are; default: the AWS profile's own region")
     bucket: str = Field("", description="the bucket that is the database; your operator makes it once")
-    prefix: str = Field("", description="folder in the bucket; default: the project's name")
-    endpoint: str = Field("", description="another server that speaks S3, with preconditions; default: AWS")
+    prefix: Prefix = Field("", description="folder in the bucket; default: the project's name")
+    endpoint: Url = Field("", description="another server that speaks S3, with preconditions; default: AWS")
     listing: Literal["flat", "folders"] = Field(
         "flat", description='"folders" for an endpoint that lists folder by folder (SeaweedFS)'
     )
-    services_endpoint: str = Field("", description="where the services other than S3 are; default: AWS (for emulators)")
+    services_endpoint: Url = Field("", description="where the services other than S3 are; default: AWS (for emulators)")
     topics: list[str] = Field([], description="SNS topics (ARNs) that alerts are published to")
     subscribers: list[str] = Field(
         [], description="who hears the operator's topic: e-mail addresses, https URLs, ARNs of SQS queues and functions"
@@ -93,24 +91,6 @@ class AwsSettings(BaseModel):
         if value and not _BUCKET.fullmatch(value):
             raise ValueError(f"{value!r} is not a bucket's name: 3-63 of a-z, 0-9, dots and hyphens, without s3://")
         return value
-
-    @field_validator("prefix")
-    @classmethod
-    def _a_prefix(cls, value: str) -> str:
-        plain = value.strip("/")
-        if len(plain) > MAX_PREFIX:
-            raise ValueError(f"the prefix has {len(plain)} characters; at most {MAX_PREFIX} leave room for keys")
-        try:
-            return names.check_key(plain) if plain else ""
-        except ConfigError as error:
-            raise ValueError(error.message) from error
-
-    @field_validator("endpoint", "services_endpoint", "emulator_address")
-    @classmethod
-    def _a_url(cls, value: str) -> str:
-        if value and not _URL.fullmatch(value):
-            raise ValueError(f"{value!r} is not http(s)://host:port")
-        return value.rstrip("/")
 
     @field_validator("topics")
     @classmethod

@@ -5,26 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
-import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 from toolkit.adapters.aws.errors import torn
-from toolkit.domain.errors import (
-    Corrupt,
-    DataError,
-    NotFound,
-    PermissionDenied,
-    PreconditionFailed,
-    ToolkitError,
-    Unavailable,
-)
-from toolkit.execution import files
+from toolkit.domain.errors import Corrupt, PreconditionFailed, ToolkitError, Unavailable
+from toolkit.execution import large_files
 
 PART = 16 * 1024**2  # bytes; a file up to this size goes up in one request
 MOST_PARTS = 10_000
@@ -37,37 +28,15 @@ Translated = Callable[[], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
-class Source:
-    """A file as it was when its digest was taken."""
-
-    path: Path
-    size: int
-    changed: int  # nanoseconds
-    sha256: str
+class Source(large_files.Source):
     part: int  # bytes
 
     @classmethod
-    def of(cls, path: Path, part: int) -> Source:
+    def of(cls, path: Path, part: int = PART) -> Self:
         """NotFound or PermissionDenied where it cannot be read."""
-        try:
-            with path.open("rb") as stream:
-                status = path.stat()
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        except OSError as error:
-            kind = PermissionDenied if isinstance(error, PermissionError) else NotFound
-            raise kind(f"cannot read {path}: {error.strerror}") from error
-        least = math.ceil(status.st_size / MOST_PARTS)
-        return cls(path, status.st_size, status.st_mtime_ns, digest, max(part, least))
-
-    def read(self, start: int, length: int) -> bytes:
-        """DataError if the file is not what it was."""
-        with files.translated(f"read {self.path}"), self.path.open("rb") as stream:
-            stream.seek(start)
-            data = stream.read(length)
-            status = self.path.stat()
-        if (status.st_size, status.st_mtime_ns) != (self.size, self.changed) or len(data) != length:
-            raise DataError(f"{self.path} changed while it was uploaded", hint="run it again when nothing writes it")
-        return data
+        seen = large_files.Source.of(path)
+        least = math.ceil(seen.size / MOST_PARTS)
+        return cls(seen.path, seen.size, seen.changed, seen.sha256, max(part, least))
 
 
 class Parts:
@@ -123,15 +92,8 @@ class Parts:
 def download(opened: Callable[..., Any], path: Path, translated: Translated, uri: str) -> Any:
     """Write what `opened(**more)` (a GetObject) gives to `path`, replaced atomically; its reply. Corrupt when it is
     not the file that went up, Unavailable when it was replaced meanwhile or broke off too often."""
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        with files.translated(f"write {path}"):
-            with beside.open("xb") as stream:
-                reply = _fill(stream, opened, translated, uri)
-            beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-    return reply
+    with large_files.arriving(path) as stream:
+        return _fill(stream, opened, translated, uri)
 
 
 def _fill(stream: BinaryIO, opened: Callable[..., Any], translated: Translated, uri: str) -> Any:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from toolkit.adapters.azure.names import ROLES, Names
 from toolkit.domain import names
-from toolkit.domain.errors import ConfigError
+from toolkit.domain.settings import Prefix, Url
 
 EMULATED_SUBSCRIPTION = "00000000-0000-0000-0000-0000000e0e0e"
 EMULATED_ACCOUNT = "emulatedaccount"
@@ -17,7 +17,6 @@ EMULATED_TENANT = "00000000-0000-0000-0000-0000000e0e01"
 EMULATED_APPLICATION = "00000000-0000-0000-0000-0000000e0e02"
 EMULATED_WORKSPACE = "00000000-0000-0000-0000-0000000e0e03"
 EMULATED_LOCATION = "westeurope"
-MAX_PREFIX = 100  # blob names have 1,024 characters, ours up to 900
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _GROUP = re.compile(r"[A-Za-z0-9_.()-]{0,89}[A-Za-z0-9_()-]")
@@ -29,7 +28,6 @@ _TOPIC = re.compile(r"https?://[^\s?#@]+/api/events")
 _IDENTITY = re.compile(
     r"/subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/Microsoft\.ManagedIdentity/userAssignedIdentities/[^/]+"
 )
-_URL = re.compile(r"https?://[^\s/?#@]+/?")
 
 
 class AzureSettings(BaseModel):
@@ -38,20 +36,20 @@ class AzureSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     emulator: Literal["", "azure"] = Field("", description="play Azure on this machine: `toolkit dev` starts it")
-    emulator_address: str = Field("", description="where the emulator is, when something else has started it (tests)")
+    emulator_address: Url = Field("", description="where the emulator is, when something else has started it (tests)")
     stem: str = Field("", description="what the names of all that belongs to the target begin with")
     subscription: str = Field("", description="the id of the Azure subscription")
     resource_group: str = Field("", description="the resource group that everything is in; default: the stem")
     location: str = Field("", description="where functions and jobs are, like westeurope")
     account: str = Field("", description="the storage account; default: worked out from the stem")
     container: str = Field("", description="the blob container that is the database; default: the stem")
-    prefix: str = Field("", description="folder in the container; default: the toolkit project's name")
-    endpoint: str = Field("", description="another server that speaks Blob Storage's API; default: Azure's")
-    services_endpoint: str = Field("", description="where the services other than storage are; default: Azure's")
+    prefix: Prefix = Field("", description="folder in the container; default: the toolkit project's name")
+    endpoint: Url = Field("", description="another server that speaks Blob Storage's API; default: Azure's")
+    services_endpoint: Url = Field("", description="where the services other than storage are; default: Azure's")
     vault: str = Field("", description="the Key Vault of the target's secrets; default: worked out from the stem")
     topics: list[str] = Field([], description="endpoints of Event Grid topics (https://.../api/events) for alerts")
     workspace: str = Field("", description="the Log Analytics workspace's id (a GUID): logs and metrics are read there")
-    ingestion: str = Field("", description="where metrics are sent: the data collection rule's logs ingestion endpoint")
+    ingestion: Url = Field("", description="where metrics are sent: the data collection rule's logs ingestion endpoint")
     rule: str = Field("", description="the immutable id of that data collection rule (dcr-...)")
     identities: dict[str, str] = Field({}, description="user-assigned identities of other names: inference, job, ...")
     functions: Literal["containerapps", "functions"] = Field(
@@ -137,24 +135,6 @@ class AzureSettings(BaseModel):
         if value and not _VAULT.fullmatch(value):
             raise ValueError(f"{value!r} is not a vault's name: 3-24 of letters, digits and single inner hyphens")
         return value
-
-    @field_validator("prefix")
-    @classmethod
-    def _a_prefix(cls, value: str) -> str:
-        plain = value.strip("/")
-        if len(plain) > MAX_PREFIX:
-            raise ValueError(f"the prefix has {len(plain)} characters; at most {MAX_PREFIX} leave room for keys")
-        try:
-            return names.check_key(plain) if plain else ""
-        except ConfigError as error:
-            raise ValueError(error.message) from error
-
-    @field_validator("endpoint", "services_endpoint", "ingestion", "emulator_address")
-    @classmethod
-    def _a_url(cls, value: str) -> str:
-        if value and not _URL.fullmatch(value):
-            raise ValueError(f"{value!r} is not http(s)://host:port")
-        return value.rstrip("/")
 
     @field_validator("topics")
     @classmethod

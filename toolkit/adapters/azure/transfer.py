@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from toolkit.adapters.azure.errors import torn
-from toolkit.domain.errors import Corrupt, DataError, NotFound, PermissionDenied, ToolkitError
-from toolkit.execution import files
+from toolkit.domain.errors import Corrupt, ToolkitError
+from toolkit.execution import files, large_files
 
 SINGLE = 8 * 1024**2  # bytes; a file up to this size goes up in one request
 BLOCK = 8 * 1024**2  # bytes
@@ -28,36 +28,7 @@ Translated = Callable[[], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
-class Source:
-    """A file as it was when its digest was taken."""
-
-    path: Path
-    size: int
-    changed: int  # nanoseconds
-    sha256: str
-
-    @classmethod
-    def of(cls, path: Path) -> Source:
-        """NotFound or PermissionDenied where it cannot be read."""
-        try:
-            with path.open("rb") as stream:
-                status = path.stat()
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        except OSError as error:
-            kind = PermissionDenied if isinstance(error, PermissionError) else NotFound
-            raise kind(f"cannot read {path}: {error.strerror}") from error
-        return cls(path, status.st_size, status.st_mtime_ns, digest)
-
-    def read(self, start: int, length: int) -> bytes:
-        """DataError if the file is not what it was."""
-        with files.translated(f"read {self.path}"), self.path.open("rb") as stream:
-            stream.seek(start)
-            data = stream.read(length)
-            status = self.path.stat()
-        if (status.st_size, status.st_mtime_ns) != (self.size, self.changed) or len(data) != length:
-            raise DataError(f"{self.path} changed while it was uploaded", hint="run it again when nothing writes it")
-        return data
-
+class Source(large_files.Source):
     def md5(self) -> str:
         """As Azure's headers have it."""
         with files.translated(f"read {self.path}"), self.path.open("rb") as stream:
@@ -133,14 +104,8 @@ def download(
     opened: Callable[[int], Iterator[bytes]], stored: Stored, path: Path, translated: Translated, uri: str
 ) -> None:
     """Write what `opened(start)` gives to `path`, replaced atomically. Corrupt when it is not the file that went up."""
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        with files.translated(f"write {path}"):
-            with beside.open("xb") as stream:
-                _fill(stream, opened, stored, translated, uri)
-            beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with large_files.arriving(path) as stream:
+        _fill(stream, opened, stored, translated, uri)
 
 
 def _fill(

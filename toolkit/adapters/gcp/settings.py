@@ -8,11 +8,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from toolkit.domain import names
-from toolkit.domain.errors import ConfigError
+from toolkit.domain.settings import Prefix, Url
 
 EMULATED_PROJECT = "emulated-project"
 EMULATED_REGION = "europe-west1"
-MAX_PREFIX = 100  # object names have 1,024 bytes, ours up to 900
 
 _PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
 _REGION = re.compile(r"[a-z]+-[a-z]+\d+")
@@ -23,7 +22,6 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}")
 _NETWORK = re.compile(r"projects/[a-z][a-z0-9-]{4,28}[a-z0-9]/global/networks/[a-z][a-z0-9-]{0,62}")
 _SUBNETWORK = re.compile(r"projects/[a-z][a-z0-9-]{4,28}[a-z0-9]/regions/[a-z0-9-]+/subnetworks/[a-z][a-z0-9-]{0,62}")
 _KIND = re.compile(r"[a-z][a-z0-9-]{1,62}")
-_URL = re.compile(r"https?://[^\s/?#@]+/?")
 
 
 class GcpSettings(BaseModel):
@@ -34,14 +32,14 @@ class GcpSettings(BaseModel):
     emulator: Literal["", "google"] = Field(
         "", description="play Google Cloud on this machine: `toolkit dev` starts it"
     )
-    emulator_address: str = Field("", description="where the emulator is, when something else has started it (tests)")
+    emulator_address: Url = Field("", description="where the emulator is, when something else has started it (tests)")
     stem: str = Field("", description="what the names of all that belongs to the target begin with")
     project: str = Field("", description="the Google Cloud project's id")
     region: str = Field("", description="where functions, jobs and schedules are, like europe-west1")
     bucket: str = Field("", description="the bucket that is the database; your operator makes it once")
-    prefix: str = Field("", description="folder in the bucket; default: the toolkit project's name")
-    endpoint: str = Field("", description="another server that speaks the storage API; default: Google's")
-    services_endpoint: str = Field("", description="where the services other than storage are; default: Google's")
+    prefix: Prefix = Field("", description="folder in the bucket; default: the toolkit project's name")
+    endpoint: Url = Field("", description="another server that speaks the storage API; default: Google's")
+    services_endpoint: Url = Field("", description="where the services other than storage are; default: Google's")
     topics: list[str] = Field([], description="Pub/Sub topics (projects/P/topics/T) that alerts are published to")
     accounts: dict[str, str] = Field({}, description="service accounts with other names: inference, drift-check, ...")
     invoker: str = Field("", description="service account to call functions as, where you are not one yourself")
@@ -101,24 +99,6 @@ class GcpSettings(BaseModel):
         if value and not _BUCKET.fullmatch(value):
             raise ValueError(f"{value!r} is not a bucket's name: 3-63 of a-z, 0-9, - _ and dots, without gs://")
         return value
-
-    @field_validator("prefix")
-    @classmethod
-    def _a_prefix(cls, value: str) -> str:
-        plain = value.strip("/")
-        if len(plain) > MAX_PREFIX:
-            raise ValueError(f"the prefix has {len(plain)} characters; at most {MAX_PREFIX} leave room for keys")
-        try:
-            return names.check_key(plain) if plain else ""
-        except ConfigError as error:
-            raise ValueError(error.message) from error
-
-    @field_validator("endpoint", "services_endpoint", "emulator_address")
-    @classmethod
-    def _a_url(cls, value: str) -> str:
-        if value and not _URL.fullmatch(value):
-            raise ValueError(f"{value!r} is not http(s)://host:port")
-        return value.rstrip("/")
 
     @field_validator("topics")
     @classmethod

@@ -36,6 +36,7 @@ from toolkit.domain.errors import (
     Unavailable,
 )
 from toolkit.domain.names import check_key
+from toolkit.execution.large_files import Source
 from toolkit.ports import Settings
 from toolkit.ports.store import OVERWRITE, Create, Match, Meta, Mode, Object, Store
 
@@ -107,7 +108,7 @@ class GcsStore:
 
     def upload(self, key: str, path: Path, mode: Mode = OVERWRITE) -> Meta:
         check_key(key)
-        source = transfer.Source.of(path)
+        source = Source.of(path)
 
         def send(blob: Any, on: dict[str, int]) -> None:
             blob.metadata = {transfer.DIGEST: source.sha256}

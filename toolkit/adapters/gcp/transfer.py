@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,8 +12,9 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 from toolkit.adapters.gcp.errors import torn
-from toolkit.domain.errors import Corrupt, DataError, NotFound, PermissionDenied, ToolkitError
-from toolkit.execution import files
+from toolkit.domain.errors import Corrupt, ToolkitError
+from toolkit.execution import large_files
+from toolkit.execution.large_files import Source
 
 SINGLE = 8 * 1024**2  # bytes; a file up to this size goes up in one request
 PIECE = 16 * 1024**2  # bytes of a resumable session's request; a multiple of 256 KiB
@@ -23,28 +23,6 @@ DIGEST = "sha256"  # the metadata that holds the whole file's
 RESUMES = 5
 
 Translated = Callable[[], AbstractContextManager[None]]
-
-
-@dataclass(frozen=True)
-class Source:
-    """A file as it was when its digest was taken."""
-
-    path: Path
-    size: int
-    changed: int  # nanoseconds
-    sha256: str
-
-    @classmethod
-    def of(cls, path: Path) -> Source:
-        """NotFound or PermissionDenied where it cannot be read."""
-        try:
-            with path.open("rb") as stream:
-                status = path.stat()
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        except OSError as error:
-            kind = PermissionDenied if isinstance(error, PermissionError) else NotFound
-            raise kind(f"cannot read {path}: {error.strerror}") from error
-        return cls(path, status.st_size, status.st_mtime_ns, digest)
 
 
 class Unchanged:
@@ -62,11 +40,7 @@ class Unchanged:
 
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(size)
-        status = os.fstat(self._stream.fileno())
-        if (status.st_size, status.st_mtime_ns) != (self._source.size, self._source.changed):
-            raise DataError(
-                f"{self._source.path} changed while it was uploaded", hint="run it again when nothing writes it"
-            )
+        self._source.require(os.fstat(self._stream.fileno()))
         return data
 
     def tell(self) -> int:
@@ -88,14 +62,8 @@ class Stored:
 def download(opened: Callable[[int], Any], stored: Stored, path: Path, translated: Translated, uri: str) -> None:
     """Write what `opened(start)` (a media GET of that generation that streams) gives to `path`, replaced atomically.
     Corrupt when it is not the file that went up, NotFound when it was replaced meanwhile."""
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        with files.translated(f"write {path}"):
-            with beside.open("xb") as stream:
-                _fill(stream, opened, stored, translated, uri)
-            beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with large_files.arriving(path) as stream:
+        _fill(stream, opened, stored, translated, uri)
 
 
 def _fill(stream: BinaryIO, opened: Callable[[int], Any], stored: Stored, translated: Translated, uri: str) -> None:

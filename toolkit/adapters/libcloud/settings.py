@@ -7,10 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from toolkit.domain import names
-from toolkit.domain.errors import ConfigError
-
-MAX_PREFIX = 100
+from toolkit.domain.settings import Prefix
 
 _DRIVER = re.compile(r"[a-z0-9][a-z0-9_]*")
 _CONTAINER = re.compile(r"[A-Za-z0-9$][A-Za-z0-9._-]{0,254}")
@@ -26,7 +23,7 @@ class LibcloudSettings(BaseModel):
         "", description='libcloud\'s name of the store: "backblaze_b2", "openstack_swift", "s3", "local"'
     )
     container: str = Field("", description="the container or bucket; whoever owns the account makes it once")
-    prefix: str = Field("", description="folder in the container; default: the project's name")
+    prefix: Prefix = Field("", description="folder in the container; default: the project's name")
     folder: str = Field("", description='of driver "local": the folder that holds containers')
     options: dict[str, str | int | bool] = Field({}, description="the driver's own: host, port, secure, region, ...")
     key_variable: str = Field("LIBCLOUD_KEY", description="environment variable with the account's name or key id")
@@ -56,17 +53,6 @@ class LibcloudSettings(BaseModel):
         if value and not _CONTAINER.fullmatch(value):
             raise ValueError(f"{value!r} is not the name of a container")
         return value
-
-    @field_validator("prefix")
-    @classmethod
-    def _a_prefix(cls, value: str) -> str:
-        plain = value.strip("/")
-        if len(plain) > MAX_PREFIX:
-            raise ValueError(f"the prefix has {len(plain)} characters; at most {MAX_PREFIX} leave room for keys")
-        try:
-            return names.check_key(plain) if plain else ""
-        except ConfigError as error:
-            raise ValueError(error.message) from error
 
     @field_validator("key_variable", "secret_variable")
     @classmethod
