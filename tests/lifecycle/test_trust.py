@@ -308,6 +308,19 @@ def test_the_function_is_told_keys_and_no_version(shop: Shop) -> None:
     assert (root.rollback, root.least, said.values["bucket"]["seconds"]) == ("allow", 0, 30.0)
 
 
+def test_the_copy_that_an_endpoint_reads_is_looked_at_too(shop: Shop) -> None:
+    keys.create(shop.ctx)
+    version = registered(shop, 1, signed=True, champion=True)
+    deploy.run(bucket_shop(shop).ctx)
+    assert list(verify._deployed(shop.ctx, version)) == []
+    for damage in (lambda key: shop.ctx.store.put(key, b"others"), shop.ctx.store.delete):
+        damage(model_file(version.digest))
+        (finding,) = verify._deployed(shop.ctx, version)
+        assert finding.startswith(f"{model_file(version.digest)}: ")
+    deploy.run(bucket_shop(shop).ctx)
+    assert list(verify._deployed(shop.ctx, version)) == []
+
+
 def serving(shop: Shop) -> Release:
     """What a function that starts now serves, with its own configuration, and after its own checks."""
     said = told(shop)

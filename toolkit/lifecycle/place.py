@@ -7,6 +7,9 @@ the same digests, so a model is copied once, and what signs it holds for the cop
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from toolkit.domain.errors import Corrupt, NotFound
 from toolkit.domain.records import ModelVersion
 from toolkit.lifecycle import find, trust
 from toolkit.ports.context import Context
@@ -24,9 +27,23 @@ def from_bucket(ctx: Context) -> bool:
 
 def model(ctx: Context, version: ModelVersion) -> None:
     """NotFound, Corrupt: a file of it is gone, or holds other bytes; then nothing names the copy yet."""
-    from toolkit.serving.source import loaded
-
     kept, offered = Blobs(ctx.store), Blobs(ctx.store, keys.model_file)
-    for digest in (*loaded(find.manifest(ctx, version)).values(), version.digest):
+    for digest in _read(ctx, version):
         if not offered.has(digest):
             offered.put(kept.get(digest))
+
+
+def wrong(ctx: Context, version: ModelVersion) -> Iterator[str]:
+    """What of the copy is gone or other than it was: the endpoint would refuse it."""
+    for digest in _read(ctx, version):
+        try:
+            Blobs(ctx.store, keys.model_file).get(digest)
+        except (NotFound, Corrupt) as error:
+            yield f"{keys.model_file(digest)}: {error.message}"
+
+
+def _read(ctx: Context, version: ModelVersion) -> tuple[str, ...]:
+    """The digests of what an endpoint reads; the manifest last, which names the others."""
+    from toolkit.serving.source import loaded
+
+    return (*loaded(find.manifest(ctx, version)).values(), version.digest)

@@ -11,7 +11,7 @@ from pathlib import Path
 from toolkit.domain import codec, digest
 from toolkit.domain.errors import ToolkitError
 from toolkit.domain.records import ModelManifest, ModelVersion
-from toolkit.lifecycle import evaluate, find, naming, sign, trust
+from toolkit.lifecycle import evaluate, find, naming, place, sign, trust
 from toolkit.ports.context import Context
 from toolkit.resources import bundle as bundles
 from toolkit.state.blobs import Blobs
@@ -62,18 +62,20 @@ def _signed(ctx: Context, version: ModelVersion) -> Iterator[str]:
 
 
 def _deployed(ctx: Context, version: ModelVersion) -> Iterator[str]:
-    """The zip that serves this version, if the endpoint does: its bytes, and who vouches for them."""
+    """What serves this version, if the endpoint does: the zip's bytes, who vouches for them, and the model's copy."""
     release = naming.releases(ctx).current()
     if release is None or (release.model_version, release.model_digest) != (version.version, version.digest):
         return
+    if release.source == "bucket":
+        yield from place.wrong(ctx, version)
     with tempfile.TemporaryDirectory(prefix="toolkit-bundle-") as folder:
-        place = Path(folder) / "bundle.zip"
+        archive = Path(folder) / "bundle.zip"
         try:
-            ctx.store.download(bundles.key(ctx.target, release.bundle), place)
+            ctx.store.download(bundles.key(ctx.target, release.bundle), archive)
         except ToolkitError as error:
             yield f"bundle: {error.message}"
             return
-        if (held := digest.of_file(place)) != release.bundle:
+        if (held := digest.of_file(archive)) != release.bundle:
             yield f"bundle: it has the digest {held[:12]}, and {release.bundle[:12]} was deployed"
     if trust.required(ctx):
         inside = None if release.source == "bucket" else version
