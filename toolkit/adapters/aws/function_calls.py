@@ -12,9 +12,9 @@ from toolkit.adapters.aws.function_api import ALIAS, Api
 from toolkit.domain.errors import ProviderError, Throttled, ToolkitError, Unavailable, Unsupported
 from toolkit.domain.specs import HttpRequest, HttpResponse
 from toolkit.execution import http_events
+from toolkit.execution.http_calls import PATH
 from toolkit.execution.http_messages import Request
 
-_PATH = "/%:@!$&'()*+,;=~-._"  # what a path may hold as it is; a percent sign is taken as the client's own encoding
 _SECONDS = 930.0  # longer than any function may take
 _EVENT_BYTES = 1024**2
 
@@ -26,7 +26,7 @@ def over_url(url: Any, request: HttpRequest, credentials: Any, region: str, endp
     """
     import urllib3
 
-    target = url["FunctionUrl"].rstrip("/") + quote(request.path, safe=_PATH)
+    target = url["FunctionUrl"].rstrip("/") + quote(request.path, safe=PATH)
     if request.query:
         target += f"?{request.query}"
     headers = {name: value for name, value in request.headers.items() if name.lower() != "host"}
@@ -64,7 +64,7 @@ def _signed(
 
 def as_version(api: Api, name: str, request: HttpRequest, version: str) -> HttpResponse:
     """As over the URL, to a version: URLs lead to aliases only, so it is the event of a URL that is sent."""
-    path = quote(request.path, safe=_PATH)
+    path = quote(request.path, safe=PATH)
     target = f"{path}?{request.query}" if request.query else path
     headers = tuple((key.lower(), value) for key, value in request.headers.items())
     event = http_events.to_event(

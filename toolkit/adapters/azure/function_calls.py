@@ -6,21 +6,18 @@ import json
 import threading
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from toolkit.adapters.azure import arm_delivery, client
 from toolkit.adapters.azure.arm_apps import JOBS
 from toolkit.adapters.azure.names import job
-from toolkit.domain.errors import NotFound, ProviderError, Throttled, Unavailable, Unsupported
+from toolkit.domain.errors import NotFound, Unsupported
 from toolkit.domain.specs import HttpRequest, HttpResponse
+from toolkit.execution import http_calls
 from toolkit.ports import Settings
 
 if TYPE_CHECKING:
     from toolkit.adapters.azure.arm_apps import Apps
 
-EVENT = "/_toolkit/event"
-FAILED = "x-toolkit-function-error"
-_PATH = "/%:@!$&'()*+,;=~-._"  # what a path may hold as it is; a percent sign is taken as the client's own encoding
 _SECONDS = 270.0  # longer than any function may take
 _RENEW = 600.0  # seconds that a token is kept
 
@@ -45,43 +42,13 @@ class Tokens:
 def over_url(url: str, request: HttpRequest, token: str) -> HttpResponse:
     """Unavailable when nothing answers. The function's own Authorization is what Easy Auth reads: a request that has
     one is sent with it."""
-    import urllib3
-
-    target = url.rstrip("/") + quote(request.path, safe=_PATH)
-    if request.query:
-        target += f"?{request.query}"
-    headers = {name: value for name, value in request.headers.items() if name.lower() != "host"}
-    if not any(name.lower() == "authorization" for name in headers):
-        headers["Authorization"] = f"Bearer {token}"
-    try:
-        answer = _pool().request(
-            request.method, target, body=request.body or None, headers=headers, retries=False, redirect=False,
-            timeout=urllib3.Timeout(connect=10.0, read=_SECONDS), decode_content=False,
-        )  # fmt: skip
-    except urllib3.exceptions.HTTPError as error:
-        raise Unavailable(f"{url} does not answer: {error}", hint="run the same command again") from error
-    found = {name.lower(): value for name, value in answer.headers.items()}
-    return HttpResponse(status=answer.status, headers=found, body=answer.data)
+    identity = {} if http_calls.authorized(request) else {"Authorization": f"Bearer {token}"}
+    return http_calls.send(url, request, identity, _SECONDS)
 
 
 def event(name: str, url: str, payload: dict[str, Any], token: str) -> Any:
     """The function's value. ProviderError (it failed), Throttled."""
-    given = HttpRequest(
-        method="POST", path=EVENT, headers={"Content-Type": "application/json"}, body=json.dumps(payload).encode()
-    )
-    answer = over_url(url, given, token)
-    try:
-        told = json.loads(answer.body)
-    except ValueError:
-        told = answer.body.decode("utf-8", "replace")[:300]
-    if answer.status == 200:
-        return told
-    if answer.status == 429:
-        raise Throttled(f"function {name!r} has too many calls at once", hint="try again, or raise its concurrency")
-    if FAILED in answer.headers and isinstance(told, dict):
-        why = f"{told.get('errorType', 'Error')}: {told.get('errorMessage', '')}"
-        raise ProviderError(f"function {name!r} failed: {why}", hint="toolkit logs")
-    raise ProviderError(f"function {name!r} answered with status {answer.status}: {told}", hint="toolkit logs")
+    return http_calls.event(name, payload, lambda request: over_url(url, request, token))
 
 
 def enqueue(apps: Apps, name: str, url: str, payload: dict[str, Any]) -> None:
@@ -102,15 +69,3 @@ def enqueue(apps: Apps, name: str, url: str, payload: dict[str, Any]) -> None:
 
 def path_of_events(apps: Apps, name: str) -> str:
     return apps.arm.path(JOBS, job(f"events-{name}"))
-
-
-def _pool() -> Any:
-    import urllib3
-
-    global _shared
-    if _shared is None:
-        _shared = urllib3.PoolManager(maxsize=16)
-    return _shared
-
-
-_shared: Any = None

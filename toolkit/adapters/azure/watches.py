@@ -15,10 +15,10 @@ from toolkit.adapters.azure import names as called
 from toolkit.adapters.azure.arm_apps import APPS, Apps
 from toolkit.adapters.azure.containerapps_body import host
 from toolkit.adapters.azure.events import CREATED
-from toolkit.adapters.azure.function_calls import EVENT
 from toolkit.domain import names
 from toolkit.domain.errors import ConfigError, NotFound
 from toolkit.domain.newdata import WatchSpec
+from toolkit.execution.http_calls import EVENT
 from toolkit.ports import Settings
 
 VERSION = "2025-02-15"

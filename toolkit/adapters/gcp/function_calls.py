@@ -7,19 +7,16 @@ import json
 import time
 from contextlib import suppress
 from typing import Any
-from urllib.parse import quote
 
 from toolkit.adapters.gcp import client
 from toolkit.adapters.gcp.client import Api
 from toolkit.adapters.gcp.errors import translated
 from toolkit.adapters.gcp.run_api import Run
-from toolkit.domain.errors import AlreadyExists, NotFound, ProviderError, Throttled, Unavailable, Unsupported
+from toolkit.domain.errors import AlreadyExists, NotFound, Unsupported
 from toolkit.domain.specs import HttpRequest, HttpResponse
+from toolkit.execution import http_calls
 
-EVENT = "/_toolkit/event"
-FAILED = "x-toolkit-function-error"
 TASK_BYTES = 900_000  # of Cloud Tasks' megabyte, in base64
-_PATH = "/%:@!$&'()*+,;=~-._"  # what a path may hold as it is; a percent sign is taken as the client's own encoding
 _SECONDS = 3630.0  # longer than any function may take
 _RENEW = 300.0  # seconds before its end that a token is renewed
 
@@ -58,49 +55,14 @@ class Tokens:
 
 def over_url(url: str, request: HttpRequest, token: str) -> HttpResponse:
     """`token` "" calls as nobody. Unavailable when nothing answers."""
-    import urllib3
-
-    target = url.rstrip("/") + quote(request.path, safe=_PATH)
-    if request.query:
-        target += f"?{request.query}"
-    headers = {name: value for name, value in request.headers.items() if name.lower() != "host"}
-    if token:
-        # Cloud Run takes this one for itself, so that the function's own Authorization stays what it is.
-        own = (
-            "X-Serverless-Authorization"
-            if any(name.lower() == "authorization" for name in headers)
-            else "Authorization"
-        )
-        headers[own] = f"Bearer {token}"
-    try:
-        answer = _pool().request(
-            request.method, target, body=request.body or None, headers=headers, retries=False, redirect=False,
-            timeout=urllib3.Timeout(connect=10.0, read=_SECONDS), decode_content=False,
-        )  # fmt: skip
-    except urllib3.exceptions.HTTPError as error:
-        raise Unavailable(f"{url} does not answer: {error}", hint="run the same command again") from error
-    found = {name.lower(): value for name, value in answer.headers.items()}
-    return HttpResponse(status=answer.status, headers=found, body=answer.data)
+    # Cloud Run takes X-Serverless-Authorization for itself, so that the function's own Authorization stays what it is.
+    own = "X-Serverless-Authorization" if http_calls.authorized(request) else "Authorization"
+    return http_calls.send(url, request, {own: f"Bearer {token}"} if token else {}, _SECONDS)
 
 
 def event(name: str, url: str, payload: dict[str, Any], token: str) -> Any:
     """The function's value. ProviderError (it failed), Throttled."""
-    given = HttpRequest(
-        method="POST", path=EVENT, headers={"Content-Type": "application/json"}, body=json.dumps(payload).encode()
-    )
-    answer = over_url(url, given, token)
-    try:
-        told = json.loads(answer.body)
-    except ValueError:
-        told = answer.body.decode("utf-8", "replace")[:300]
-    if answer.status == 200:
-        return told
-    if answer.status == 429:
-        raise Throttled(f"function {name!r} has too many calls at once", hint="try again, or raise its concurrency")
-    if FAILED in answer.headers and isinstance(told, dict):
-        why = f"{told.get('errorType', 'Error')}: {told.get('errorMessage', '')}"
-        raise ProviderError(f"function {name!r} failed: {why}", hint="toolkit logs")
-    raise ProviderError(f"function {name!r} answered with status {answer.status}: {told}", hint="toolkit logs")
+    return http_calls.event(name, payload, lambda request: over_url(url, request, token))
 
 
 def enqueue(run: Run, name: str, url: str, payload: dict[str, Any]) -> None:
@@ -113,7 +75,7 @@ def enqueue(run: Run, name: str, url: str, payload: dict[str, Any]) -> None:
     api = Api("cloudtasks.googleapis.com", "v2", run.settings["services_endpoint"])
     queue = f"{run.parent}/queues/{run.names.queue}"
     request = {
-        "url": url + EVENT,
+        "url": url + http_calls.EVENT,
         "httpMethod": "POST",
         "headers": {"Content-Type": "application/json"},
         "body": base64.b64encode(body).decode(),
@@ -126,15 +88,3 @@ def enqueue(run: Run, name: str, url: str, payload: dict[str, Any]) -> None:
         with suppress(AlreadyExists):  # no operator made it
             api.call(f"make queue {queue}", "POST", f"{run.parent}/queues", {"name": queue})
         api.call(what, "POST", f"{queue}/tasks", {"task": {"httpRequest": request}})
-
-
-def _pool() -> Any:
-    import urllib3
-
-    global _shared
-    if _shared is None:
-        _shared = urllib3.PoolManager(maxsize=16)
-    return _shared
-
-
-_shared: Any = None

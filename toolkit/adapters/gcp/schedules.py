@@ -25,10 +25,10 @@ from toolkit.adapters.gcp.names import Names, service
 from toolkit.domain import names
 from toolkit.domain.errors import AlreadyExists, ConfigError, NotFound, Unsupported
 from toolkit.domain.specs import ScheduleSpec
+from toolkit.execution.http_calls import EVENT
 from toolkit.ports import Settings
 
 HOST = "cloudscheduler.googleapis.com"
-EVENT = "/_toolkit/event"  # where a service takes events
 MOST_BYTES = 900_000  # of the megabyte that a job may have, in base64
 FAR = "0 0 29 2 *"
 RETRIES = {  # no maxRetryDuration: with both, Google goes on until both are used up

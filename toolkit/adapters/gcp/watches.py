@@ -18,10 +18,10 @@ from urllib.parse import quote
 
 from toolkit.adapters.gcp.client import Api
 from toolkit.adapters.gcp.names import Names, service
-from toolkit.adapters.gcp.schedules import EVENT
 from toolkit.adapters.gcp.storage_api import StorageApi
 from toolkit.domain.errors import AlreadyExists, ConfigError, NotFound
 from toolkit.domain.newdata import WatchSpec
+from toolkit.execution.http_calls import EVENT
 from toolkit.ports import Settings
 
 STEM, WATCH, FUNCTION = "toolkit_stem", "toolkit_watch", "toolkit_function"
