@@ -87,7 +87,7 @@ def cache() -> Path:
 
 
 def _make(folder: Path, requirements: str, python: str, output: Output, stop: Callable[[], str]) -> None:
-    uv = _uv()
+    uv = find_uv()
     _call((uv, "venv", "--quiet", "--no-project", "--python", python, str(folder)), folder.parent, output, stop)
     lock = folder / "requirements.txt"
     lock.write_text(requirements, encoding="utf-8")
@@ -111,7 +111,8 @@ def _call(argv: tuple[str, ...], cwd: Path, output: Output, stop: Callable[[], s
         raise ConfigError(f"the job's requirements could not be installed: uv {argv[1]}: {outcome.reason}")
 
 
-def _uv() -> str:
+def find_uv() -> str:
+    """Where uv is. MissingExtra."""
     try:
         from uv import find_uv_bin
 

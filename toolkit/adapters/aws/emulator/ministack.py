@@ -24,8 +24,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from toolkit.domain.errors import ConfigError, Unavailable, missing_extra
+from toolkit.domain.errors import ConfigError, Unavailable
 from toolkit.execution.emulator import Ending
+from toolkit.execution.environments import find_uv
 
 COMMAND = (sys.executable, "-m", "toolkit.adapters.aws.emulator.ministack")
 ACCOUNT = "000000000000"
@@ -42,7 +43,7 @@ def interpreter(requirements: Sequence[str] = REQUIREMENTS) -> str:
     for network in (("--offline",), ()):
         more = [word for requirement in requirements[1:] for word in ("--with", requirement)]
         asked = [
-            _uv(),
+            find_uv(),
             "tool",
             "run",
             "--quiet",
@@ -60,17 +61,6 @@ def interpreter(requirements: Sequence[str] = REQUIREMENTS) -> str:
             return done.stdout.strip()
         said = done.stderr.strip()
     raise ConfigError(f"{requirements[0]} could not be installed: {said}", hint="check the network, then try again")
-
-
-def _uv() -> str:
-    try:
-        from uv import find_uv_bin
-
-        return str(find_uv_bin())
-    except (ImportError, FileNotFoundError) as error:
-        if found := shutil.which("uv"):
-            return found
-        raise missing_extra("uv", "build") from error
 
 
 class Ministack:

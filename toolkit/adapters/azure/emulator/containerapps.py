@@ -18,7 +18,7 @@ from toolkit.adapters.azure.emulator.identity import Identity
 from toolkit.adapters.azure.emulator.operations import Operations
 from toolkit.adapters.azure.emulator.refused import Refused, conflict, missing
 from toolkit.adapters.azure.emulator.rest import Call, Reply
-from toolkit.execution.container.instances import Instances, Shape
+from toolkit.execution.container.instances import Instances, Shape, close_all
 from toolkit.execution.container.running import Container
 from toolkit.execution.reaper import Reaper
 
@@ -330,11 +330,7 @@ class ContainerApps:
     def close(self) -> None:
         with self.lock:
             running = [instances for kept in self.kept.values() for instances in kept.instances.values()]
-        closers = [threading.Thread(target=one.close, args=("the emulator ends",), daemon=True) for one in running]
-        for closer in closers:
-            closer.start()
-        for closer in closers:
-            closer.join(15)
+        close_all(running, "the emulator ends")
 
 
 def container(given: dict[str, Any]) -> Container:

@@ -7,9 +7,6 @@ caller may is asked here (`rbac_guard`), and a blob that may only be created is 
 
 from __future__ import annotations
 
-import http.client
-import socket
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +17,7 @@ from toolkit.adapters.azure.emulator.azurite import Azurite
 from toolkit.adapters.azure.emulator.identity import Identity
 from toolkit.adapters.azure.emulator.rbac_guard import CREATE, MISMATCH, Guard
 from toolkit.adapters.azure.emulator.refused import Refused
+from toolkit.execution.http_forward import Forward
 from toolkit.execution.http_messages import Headers, Request, Response
 
 _HOP = {"connection", "transfer-encoding", "keep-alive", "content-length"}
@@ -37,7 +35,7 @@ class Storage:
         self._account, self._identity, self._written, self._guard = account, identity, written, guard
         self._azurite = Azurite(account, environment)
         self._signature = _signature(account, self._azurite.key)
-        self._local = threading.local()
+        self._azurites = Forward(self._azurite.port)
 
     def __call__(self, request: Request) -> Response:
         try:
@@ -79,29 +77,12 @@ class Storage:
         target = f"{request.target}{'&' if request.query else '?'}{self._signature}"
         if request.method in {"PUT", "POST", "PATCH"}:
             headers["content-length"] = str(len(request.body))
-        for attempt in (1, 2):
-            connection = self._connection(fresh=attempt == 2)
-            try:
-                connection.request(request.method, target, request.body or None, headers)
-                reply = connection.getresponse()
-                body = reply.read()
-                kept = tuple((name, value) for name, value in reply.getheaders() if name.lower() not in _HOP)
-                if request.method == "HEAD":  # how long it would be is what is asked
-                    kept += (("content-length", reply.getheader("content-length") or "0"),)
-                return Response(reply.status, kept, body)
-            except (http.client.BadStatusLine, BrokenPipeError, ConnectionResetError):
-                if attempt == 2:  # the first one may have met a connection that was closed while it was idle
-                    raise
-        raise AssertionError("unreachable")
-
-    def _connection(self, *, fresh: bool) -> http.client.HTTPConnection:
-        found: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
-        if found is None or fresh:
-            found = http.client.HTTPConnection("127.0.0.1", self._azurite.port, timeout=60)
-            found.connect()
-            found.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._local.connection = found
-        return found
+        reply = self._azurites(replace(request, target=target, headers=tuple(headers.items())))
+        kept = tuple((name, value) for name, value in reply.headers if name.lower() not in _HOP)
+        if request.method == "HEAD":  # how long it would be is what is asked
+            length = next((value for name, value in reply.headers if name.lower() == "content-length"), "0")
+            kept += (("content-length", length),)
+        return replace(reply, headers=kept)
 
 
 def _signature(account: str, key: str) -> str:

@@ -18,7 +18,7 @@ from toolkit.adapters.gcp.emulator.log import Log
 from toolkit.adapters.gcp.emulator.operations import Operations
 from toolkit.adapters.gcp.emulator.refused import Refused, invalid, missing
 from toolkit.adapters.gcp.emulator.revisions import short
-from toolkit.execution.container.instances import Instances
+from toolkit.execution.container.instances import Instances, close_all
 from toolkit.execution.reaper import Reaper
 
 LATEST, REVISION = run_checks.LATEST, run_checks.REVISION
@@ -185,11 +185,7 @@ class Services:
     def close(self) -> None:
         with self.lock:
             running = [instances for kept in self.kept.values() for instances in kept.instances.values()]
-        closers = [threading.Thread(target=one.close, args=("the emulator ends",), daemon=True) for one in running]
-        for closer in closers:
-            closer.start()
-        for closer in closers:
-            closer.join(15)
+        close_all(running, "the emulator ends")
 
     # What a change comes to
 

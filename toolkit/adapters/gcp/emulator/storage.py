@@ -7,7 +7,6 @@ It asks for no token; here one is needed.
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import re
@@ -16,9 +15,11 @@ import subprocess
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from urllib.parse import parse_qsl, quote, unquote
 
 from toolkit.adapters.gcp.emulator.identity import Identity
+from toolkit.execution.http_forward import Forward
 from toolkit.execution.http_messages import Request, Response, json_response
 
 START_SECONDS = 20.0
@@ -35,7 +36,7 @@ class Storage:
 
         self._identity = identity
         self._port = _free_port()
-        self._local = threading.local()
+        self._behind = Forward(self._port)
         self._lock = threading.Lock()
         self._sessions: dict[str, Condition] = {}  # of resumable uploads that have a condition
         host = address.removeprefix("http://")
@@ -104,27 +105,8 @@ class Storage:
 
     def _forward(self, request: Request) -> Response:
         headers = {name: value for name, value in request.headers if name not in _HOP and name != "authorization"}
-        for attempt in (1, 2):
-            connection = self._connection(fresh=attempt == 2)
-            try:
-                connection.request(request.method, request.target, request.body or None, headers)
-                reply = connection.getresponse()
-                body = reply.read()
-                kept = tuple((name, value) for name, value in reply.getheaders() if name.lower() not in _HOP)
-                return Response(reply.status, kept, body)
-            except (http.client.BadStatusLine, BrokenPipeError, ConnectionResetError):
-                if attempt == 2:  # the first one may have met a connection that was closed while it was idle
-                    raise
-        raise AssertionError("unreachable")
-
-    def _connection(self, *, fresh: bool) -> http.client.HTTPConnection:
-        found: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
-        if found is None or fresh:
-            found = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
-            found.connect()
-            found.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._local.connection = found
-        return found
+        reply = self._behind(replace(request, headers=tuple(headers.items())))
+        return replace(reply, headers=tuple(pair for pair in reply.headers if pair[0].lower() not in _HOP))
 
     def _wait(self) -> None:
         deadline = time.monotonic() + START_SECONDS
