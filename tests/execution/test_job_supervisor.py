@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support import until
 from toolkit.adapters.local.jobs import LocalJobs
 from toolkit.domain.errors import ConfigError, NotFound
 from toolkit.domain.specs import JOB_FINAL, JobSpec, JobStatus
@@ -43,13 +43,6 @@ def jobs(tmp_path: Path) -> Iterator[LocalJobs]:
 
 def probe(*actions: str) -> JobSpec:
     return JobSpec(name="a", module="toolkit.testing.probe_job", arguments=actions)
-
-
-def until(done: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def ended(jobs: LocalJobs) -> JobStatus:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from uuid import uuid4
 
 import pytest
 
+from tests.support import until
 from toolkit.execution.reaper import Reaper
 from toolkit.execution.tree import MARK, marked
 
@@ -54,7 +54,4 @@ time.sleep(60)
         watching.kill()
         watching.wait()
     assert process.wait(20) == -9
-    deadline = time.monotonic() + 10
-    while marked(mark) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert marked(mark) == set()
+    until(lambda: not marked(mark))

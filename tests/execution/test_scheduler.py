@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support import until
 from toolkit.adapters.local.schedules import LocalSchedules
 from toolkit.domain import times
 from toolkit.domain.specs import ScheduleSpec
@@ -216,14 +216,7 @@ def test_running_it_fires_beside_a_call_that_hangs_and_never_overlaps_itself(wor
     def call(function: str, event: dict[str, Any]) -> None:
         calls.append(function)
         if function == "hangs":
-            release.wait(20)
-
-    def until(done: Callable[[], bool]) -> None:
-        for _ in range(400):
-            if done():
-                return
-            threading.Event().wait(0.02)
-        raise AssertionError(calls)
+            release.wait(200)
 
     scheduler = Scheduler(world.folder, call, clock=lambda: world.now)
     thread = threading.Thread(target=scheduler.run, args=(stop,))

@@ -3,11 +3,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import pytest
 
+from tests.support import until
 from toolkit.execution import tree
 from toolkit.execution.tree import MARK, Process, Tree
 
@@ -38,11 +38,8 @@ def child() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _until(count: int) -> set[int]:
-    deadline = time.monotonic() + 10
-    while len(found := tree.marked("test-mark")) != count:
-        assert time.monotonic() < deadline, found
-        time.sleep(0.02)
-    return found
+    until(lambda: len(tree.marked("test-mark")) == count)
+    return tree.marked("test-mark")
 
 
 def test_this_process_is_in_the_table_and_ps_says_the_same() -> None:
@@ -79,10 +76,7 @@ def test_a_session_that_was_seen_is_remembered() -> None:
         assert root.stdin
         orphan = int(root.stdout.readline())
         watched = Tree(root.pid)
-        deadline = time.monotonic() + 10
-        while orphan not in {p.session for p in watched.scan()}:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: orphan in {p.session for p in watched.scan()})
         root.stdin.close()
         root.wait()
         assert [process.pid for process in watched.scan()] == [orphan]

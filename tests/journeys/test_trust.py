@@ -49,7 +49,7 @@ def folder(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: 
 
 
 def serves(ok: Callable[[str], Done], version: int) -> None:
-    until, found = time.monotonic() + 20, 0
+    until, found = time.monotonic() + 60, 0
     while found != version and time.monotonic() < until:
         found = ok("invoke --sample 1 --json").data["version"]
         time.sleep(0.2)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
+from tests.support import until
 from toolkit.adapters.azure.client import Arm
 from toolkit.execution.http_messages import Request, Response
 from toolkit.execution.http_server import HttpServer
@@ -34,9 +34,7 @@ class Topic:
 
     def events(self, count: int = 0) -> list[dict[str, Any]]:
         """What came, when at least `count` have."""
-        deadline = time.monotonic() + 10
-        while len(self._events) < count and time.monotonic() < deadline:
-            time.sleep(0.01)
+        until(lambda: len(self._events) >= count)
         return list(self._events)
 
     def close(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.adapters.gcp import google
-from tests.support import HERE
+from tests.support import HERE, until
 from toolkit.adapters.gcp import function_service as described
 from toolkit.adapters.gcp.functions import open_functions
 from toolkit.adapters.gcp.names import service
@@ -102,20 +101,14 @@ def test_who_comes_from_outside_finds_nothing_where_only_google_may_come(deploye
     name = deploy("def handler(event, context):\n    print('delivered', event['n'])\n")
     assert functions.request(name, HttpRequest()).status == 404
     functions.event(name, {"n": 7}, wait=False)
-    deadline = time.monotonic() + 20
-    while not any(line.text == "delivered 7" for line in functions.logs(name)):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: any(line.text == "delivered 7" for line in functions.logs(name)))
 
 
 @pytest.mark.slow
 def test_instances_that_are_always_there_start_before_anybody_calls(deployed: Any) -> None:
     functions, deploy = deployed(min_instances=1)
     name = deploy("    print('loaded')\n" + answers("a"))
-    deadline = time.monotonic() + 20
-    while not any(line.text == "loaded" for line in functions.logs(name)):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: any(line.text == "loaded" for line in functions.logs(name)))
     assert functions.request(name, HttpRequest()).body == b"a"
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from tests.adapters.gcp import google
+from tests.support import until
 from toolkit.adapters.gcp.client import Api
 from toolkit.adapters.gcp.doctor import check
 from toolkit.adapters.gcp.names import Names
@@ -74,13 +73,4 @@ def _changed(settings: Settings) -> None:
     provider = f"{pool}/providers/github"
     for path in (pool, provider):
         iam.call("rename", "PATCH", path, {"displayName": "theirs"}, {"updateMask": "displayName"})
-    _settle(lambda: [iam.get("look", path)["displayName"] for path in (pool, provider)] == ["theirs"] * 2)
-
-
-def _settle(done: Callable[[], bool]) -> None:
-    import time
-
-    deadline = time.monotonic() + 10
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: [iam.get("look", path)["displayName"] for path in (pool, provider)] == ["theirs"] * 2)

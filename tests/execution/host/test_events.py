@@ -1,18 +1,10 @@
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
+from tests.support import until
 from toolkit.execution.aws_lambda import Outcome
 from toolkit.execution.aws_lambda.records import failure, throttled
 from toolkit.execution.host.events import Queue, put
-
-
-def until(done: Callable[[], bool], seconds: float = 5.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not done() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return done()
 
 
 class Calls:
@@ -31,7 +23,7 @@ class Calls:
 def run(folder: Path, calls: Calls, count: int) -> None:
     """Deliver until there were `count` calls and the folder is empty."""
     queue = Queue(folder, calls, calls.failed.append, retry_seconds=(0.01, 0.01))
-    assert until(lambda: len(calls.seen) == count and not list(folder.iterdir()))
+    until(lambda: len(calls.seen) == count and not list(folder.iterdir()))
     queue.close()
 
 
