@@ -16,10 +16,10 @@ from msgspec import structs
 from tests.lifecycle.shop import Shop, make_shop
 from tests.lifecycle.test_deploy import tiny, version
 from toolkit.domain import codec, times
-from toolkit.domain.config import RolloutConfig
+from toolkit.domain.config import RolloutConfig, ServeConfig, TrustConfig
 from toolkit.domain.errors import Conflict, NotFound, PlanError, Unavailable
 from toolkit.engine.rollouts import Standing
-from toolkit.lifecycle import delivery, deploy, destroy, launch, naming, standing, switch
+from toolkit.lifecycle import delivery, deploy, destroy, launch, naming, promote, standing, status, switch
 from toolkit.lifecycle.delivery import Stepped
 from toolkit.packaging import bundle
 from toolkit.serving import ids
@@ -229,6 +229,20 @@ def test_a_plain_deployment_afterwards_is_not_undone_by_a_tick(life: Life) -> No
     assert life.route == before != {"3": 1.0}
 
 
+def test_a_model_that_is_read_from_the_bucket_since_is_not_moved_by_a_tick_either(life: Life) -> None:
+    launch.run(life.ctx, shares=(1.0,))
+    life.until("promoted")
+    life.shop.configure(serve=ServeConfig(model="bucket"), trust=TrustConfig(require=False))
+    deploy.run(life.ctx)
+    switch.rollback(life.ctx)
+    before = life.route
+    life.tick()
+    assert life.route == before != {"2": 1.0}
+    current = naming.releases(life.ctx).current()
+    assert current is not None
+    assert (life.champion, current.model_version) == (1, 1)
+
+
 def test_what_cannot_be_is_refused_before_anything_is_published(life: Life) -> None:
     with pytest.raises(PlanError, match="none are kept"):
         launch.run(life.ctx, shares=(1.0,), shadowed=True)
@@ -318,6 +332,48 @@ def test_a_tick_may_die_at_every_call(life: Life, bad: dict[str, Any], after: bo
     )
     assert len(delivery.story(ctx)) == 2
     assert len([r for r in naming.releases(ctx).history() if r.release.model_version == 2]) == (0 if bad else 1)
+
+
+@pytest.fixture
+def ruled(life: Life, monkeypatch: pytest.MonkeyPatch) -> Life:
+    """A tick has ruled that version 2 is champion, and died before it did anything about that."""
+    version(life.shop, 3)
+    challenger(life.shop, 2)
+    launch.run(life.ctx, 2, shares=(1.0,))
+    life.traffic(12)
+    with monkeypatch.context() as dying:
+        dying.setattr(delivery, "_promote", lambda *arguments: (_ for _ in ()).throw(Died))
+        with pytest.raises(Died):
+            life.tick()
+    assert (life.champion, standing.rollouts(life.ctx).standing().rollout.phase) == (1, "promoted")
+    return life
+
+
+def test_who_comes_after_a_dead_tick_finishes_what_it_ruled(ruled: Life) -> None:
+    (endpoint,) = status.run(ruled.ctx)["endpoints"]
+    assert (endpoint["state"], endpoint["version"]) == ("ready", 1)
+    deploy.run(ruled.ctx)
+    assert (ruled.champion, ruled.route) == (2, {"2": 1.0})
+    assert status.run(ruled.ctx)["endpoints"][0]["version"] == 2
+
+
+def test_the_way_back_after_a_dead_tick_is_to_the_champion_before(ruled: Life) -> None:
+    done = switch.rollback(ruled.ctx)
+    assert (done["version"], done["previous"]) == (1, 2)
+    ruled.tick()
+    assert (ruled.champion, ruled.route) == (1, {"1": 1.0})
+
+
+def test_what_a_person_promotes_after_a_dead_tick_stays(ruled: Life) -> None:
+    promote.run(ruled.ctx, 3, gates=False, reason="I know")
+    ruled.tick()
+    assert ruled.champion == 3
+
+
+def test_another_rollout_after_a_dead_tick_is_against_the_new_champion(ruled: Life) -> None:
+    begun = launch.run(ruled.ctx, 3, shares=(0.5, 1.0)).rollout
+    assert (begun.champion, begun.challenger) == (2, 3)
+    assert ruled.champion == 2
 
 
 class Throttled:

@@ -29,7 +29,7 @@ from toolkit.domain.specs import ScheduleSpec
 from toolkit.engine.rollout import MOVING, Abort, Hold, Resume, Ruled
 from toolkit.engine.rollouts import Standing
 from toolkit.lifecycle import naming, scores, shadow, stretches
-from toolkit.lifecycle.standing import append, rollouts
+from toolkit.lifecycle.standing import append, rollouts, unfinished
 from toolkit.ports.context import Context
 from toolkit.quality import judge
 from toolkit.quality.judge import Policy, Verdict
@@ -129,7 +129,7 @@ def reconcile(ctx: Context, standing: Standing) -> Standing:
     if release is None or current is None or not rollout.champion:
         return standing
     if rollout.phase == "promoted":
-        if current.model_version == rollout.challenger:  # who was champion before: not carried out yet
+        if unfinished(rollout, current):
             _promote(ctx, standing, release)
     elif current.model_version == rollout.champion and rollout.phase in (*MOVING, "held", "rolled back"):
         _route(ctx, release.function, _weights(standing, current, release))
@@ -137,6 +137,14 @@ def reconcile(ctx: Context, standing: Standing) -> Standing:
             _tell(ctx, standing, firing=True)
     _watch(ctx, moving=rollout.phase in MOVING)
     return standing
+
+
+def finish(ctx: Context) -> None:
+    """What a tick has ruled and not carried out, because it died or is at it, before a person moves on from there: else
+    a rollback would go back from the champion before, and the next tick undo a promotion by hand."""
+    standing = rollouts(ctx).standing()
+    if unfinished(standing.rollout, naming.releases(ctx).current()):
+        reconcile(ctx, standing)
 
 
 def _watch(ctx: Context, *, moving: bool) -> None:

@@ -21,7 +21,19 @@ from toolkit.domain.plan import Desired, Observed, Plan
 from toolkit.domain.records import ModelVersion, Release
 from toolkit.domain.specs import FunctionSpec, ScheduleSpec
 from toolkit.engine import executor, planner
-from toolkit.lifecycle import access, budget, bundling, compiled, find, functions, place, sign, standing, trust
+from toolkit.lifecycle import (
+    access,
+    budget,
+    bundling,
+    compiled,
+    delivery,
+    find,
+    functions,
+    place,
+    sign,
+    standing,
+    trust,
+)
 from toolkit.lifecycle.compiled import Choice
 from toolkit.lifecycle.lock import exclusively
 from toolkit.lifecycle.naming import endpoint, function_name, releases
@@ -78,6 +90,7 @@ def run(
 
     Raises NotFound (no such version), PlanError (the target cannot), Locked (another deployment is at work),
     Untrusted (a signature is missing or wrong, or the policy forbids to go back), GateFailed (over the budget)."""
+    delivery.finish(ctx)
     standing.require_rest(ctx, "nothing is deployed")
     wanted = _wanted(ctx, version)
     advice = budget.check(ctx, wanted.bundle.path, wanted.inference.environment, bundling.python(ctx))

@@ -16,7 +16,7 @@ from toolkit.domain.records import Release
 from toolkit.engine.rollout import MOVING, RESTING, Begin
 from toolkit.engine.rollouts import Standing
 from toolkit.lifecycle import deploy, expected, find, naming
-from toolkit.lifecycle.delivery import reconcile
+from toolkit.lifecycle.delivery import finish, reconcile
 from toolkit.lifecycle.standing import rollouts
 from toolkit.ports.context import Context
 from toolkit.state.registry import CHALLENGER, CHAMPION, Registry
@@ -40,6 +40,7 @@ def run(
     (the model is read from the bucket; a shadow where no rows are kept to replay, or no version runs beside another),
     Untrusted, GateFailed (over the serve budget).
     """
+    finish(ctx)
     current = naming.releases(ctx).current()
     if current is None:
         raise NotFound("nothing is deployed yet that a challenger could be compared with", hint="toolkit deploy")

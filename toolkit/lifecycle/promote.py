@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from toolkit.domain.errors import ConfigError
 from toolkit.domain.records import ModelVersion
-from toolkit.lifecycle import evaluate, find, place, switch, trust
+from toolkit.lifecycle import delivery, evaluate, find, place, switch, trust
 from toolkit.ports.context import Context
 from toolkit.quality import gates as policies
 from toolkit.quality.gates import GateResult
@@ -42,6 +42,8 @@ def run(
     if not gates and not reason:
         raise ConfigError("promoting past the gates needs a reason, which is recorded", hint="--no-gates --reason WHY")
     candidate = find.version(ctx, "latest" if version is None else version)
+    if alias == CHAMPION:
+        delivery.finish(ctx)
     registry = Registry(ctx.store, ctx.project.model_name)
     holder = registry.holder(alias)
     if alias == CHAMPION:

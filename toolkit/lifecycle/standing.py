@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from toolkit.domain import digest
 from toolkit.domain.errors import Conflict
-from toolkit.engine.rollout import RESTING, Event, Settle
+from toolkit.domain.records import Release
+from toolkit.engine.rollout import RESTING, Event, Rollout, Settle
 from toolkit.engine.rollouts import Rollouts, Standing
 from toolkit.lifecycle import naming
 from toolkit.ports.context import Context
@@ -12,6 +13,11 @@ from toolkit.ports.context import Context
 
 def rollouts(ctx: Context) -> Rollouts:
     return Rollouts(ctx.store, ctx.target, naming.endpoint(ctx), actor=ctx.actor, clock=ctx.clock)
+
+
+def unfinished(rollout: Rollout, current: Release | None) -> bool:
+    """Whether it was ruled that the challenger is champion, and the release (which comes last) does not say so yet."""
+    return current is not None and rollout.phase == "promoted" and current.model_version == rollout.challenger
 
 
 def require_rest(ctx: Context, what: str) -> None:

@@ -12,7 +12,7 @@ from toolkit.domain.errors import NotFound, ToolkitError
 from toolkit.domain.records import Release
 from toolkit.engine.rollout import MOVING
 from toolkit.lifecycle import naming
-from toolkit.lifecycle.standing import rollouts
+from toolkit.lifecycle.standing import rollouts, unfinished
 from toolkit.ports.context import Context
 from toolkit.state import deadletters
 from toolkit.state.incidents import Incidents
@@ -55,7 +55,8 @@ def _endpoint(ctx: Context, release: Release) -> dict[str, Any]:
     try:
         observed = ctx.functions.observe(release.function)
         state, url, reason = observed.state, observed.url, observed.reason
-        moving = rollouts(ctx).standing().rollout.phase in (*MOVING, "held")
+        rollout = rollouts(ctx).standing().rollout
+        moving = rollout.phase in (*MOVING, "held") or unfinished(rollout, release)
         if release.function_version not in observed.weights and not moving:
             state, reason = "diverged", f"traffic is at {observed.weights}, released was {release.function_version}"
     except NotFound:

@@ -13,7 +13,7 @@ import msgspec
 from toolkit.domain.errors import NotFound
 from toolkit.domain.records import ModelVersion, Release
 from toolkit.engine.rollout import MOVING
-from toolkit.lifecycle import find, naming, place, standing, trust
+from toolkit.lifecycle import delivery, find, naming, place, standing, trust
 from toolkit.lifecycle import rollback as registry_rollback
 from toolkit.ports.context import Context
 from toolkit.state.registry import CHAMPION, Registry
@@ -27,6 +27,7 @@ def rollback(ctx: Context, *, version: int | None = None, reason: str = "by hand
     """
     if version is None and standing.rollouts(ctx).standing().rollout.phase in (*MOVING, "held"):
         return _back(ctx, reason)
+    delivery.finish(ctx)
     standing.require_rest(ctx, f"version {version} cannot take over")
     target = version if version is not None else Registry(ctx.store, ctx.project.model_name).previous(CHAMPION)
     if target:
@@ -50,8 +51,6 @@ def previous(ctx: Context) -> int | None:
 
 def _back(ctx: Context, reason: str) -> dict[str, Any]:
     """Out of a rollout: its challenger is sent back, the champion stays champion."""
-    from toolkit.lifecycle import delivery  # which deploys, and a deployment announces
-
     stood = delivery.abort(ctx, reason).rollout
     release = naming.releases(ctx).current()
     return {
@@ -99,6 +98,7 @@ def announce(ctx: Context, version: ModelVersion, *, reason: str) -> Release | N
         return None
     trust.check(ctx, version)
     place.model(ctx, version)
+    standing.settle(ctx, version.version, reason)  # or a tick would carry out the last rollout's promotion again
     released = msgspec.structs.replace(
         current, model_version=version.version, model_digest=version.digest, reason=reason
     )
