@@ -33,6 +33,8 @@ class Forward:
     def _connection(self, *, fresh: bool) -> http.client.HTTPConnection:
         found: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
         if found is None or fresh:
+            if found is not None:
+                found.close()
             found = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
             found.connect()
             found.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
