@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 
 from tests.adapters.gcp import google
-from toolkit.adapters.gcp import job_request, job_words
+from tests.support import until
+from toolkit.adapters.gcp import batch_words, job_request, job_words
 from toolkit.adapters.gcp import jobs as module
 from toolkit.adapters.gcp.jobs import open_jobs
 from toolkit.adapters.gcp.run_api import Run
@@ -143,12 +144,23 @@ def test_a_name_that_was_deleted_starts_anew_with_an_empty_log() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("batch", ["never", "always"])
+def test_a_job_that_ends_while_it_is_asked_to_stop(monkeypatch: pytest.MonkeyPatch, batch: str) -> None:
+    jobs, words = open_jobs(google.settings(batch=batch)), batch_words if batch == "always" else job_words
+    spec = probe("print=x")
+    jobs.submit(spec)
+    until(lambda: jobs.status(spec.name).state in JOB_FINAL)
+    looks, ended = iter([False]), words.ended  # the first look is from before
+    monkeypatch.setattr(words, "ended", lambda *seen: next(looks, True) and ended(*seen))
+    assert jobs.cancel(spec.name).state == "succeeded"
+
+
+@pytest.mark.slow
 def test_what_ended_long_ago_is_removed_by_later_submissions(monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = open_jobs(google.settings())
     old = probe()
     jobs.submit(old)
-    while jobs.status(old.name).state not in JOB_FINAL:
-        pass
+    until(lambda: jobs.status(old.name).state in JOB_FINAL)
     jobs.submit(probe())
     assert old.name in {status.name for status in jobs.list()}
     monkeypatch.setattr(module, "KEPT", module.KEPT * 0)

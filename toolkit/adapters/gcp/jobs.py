@@ -24,7 +24,7 @@ from toolkit.adapters.gcp.logs import HOST as LOGGING
 from toolkit.adapters.gcp.logs import Logging, quoted
 from toolkit.adapters.gcp.run_api import Run
 from toolkit.domain import names, times
-from toolkit.domain.errors import Conflict, NotFound, ToolkitError, Unavailable
+from toolkit.domain.errors import Conflict, NotFound, PreconditionFailed, ToolkitError, Unavailable
 from toolkit.domain.specs import JobSpec, JobStatus, LogLine
 from toolkit.ports import Settings
 from toolkit.ports.jobs import Jobs
@@ -80,7 +80,7 @@ class RunJobs:
             if time.monotonic() > deadline:
                 raise Unavailable(f"job {job_id} was asked to stop and has not ended in {CANCEL_SECONDS:.0f} s")
             if execution and not asked:
-                with suppress(NotFound):
+                with suppress(NotFound, PreconditionFailed):  # it has ended meanwhile
                     self._run.api.call(f"stop job {job_id}", "POST", f"{execution['name']}:cancel", {})
                 asked = True
             time.sleep(self._run.poll)
